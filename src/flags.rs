@@ -1,0 +1,293 @@
+//! What can be typed. Flags are checked into the library's options here and nowhere else.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use refrain::Options;
+use refrain::cluster::{ClusterOptions, NClusters};
+use refrain::document::Format;
+use refrain::duplicate::{DuplicateOptions, Kind};
+use refrain::embedding::{DEFAULT_MODEL, EmbeddingOptions, Provider, ProviderChoice, RuntimeOptions, cache_folder};
+use refrain::passage::{PassageOptions, Segment};
+use refrain::source::SourceOptions;
+use std::path::PathBuf;
+
+/// What keeps coming back in a pile of documents: the themes that sources share, and the passages
+/// that recur.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Flags {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Themes and duplicates: the main job
+    Report(ReportFlags),
+    /// Themes only
+    Cluster(ClusterCommand),
+    /// Duplicates only
+    Duplicates(DuplicatesCommand),
+    /// What models are at hand
+    Models {
+        #[command(subcommand)]
+        action: ModelsAction,
+    },
+    /// What would run here: CPU, runtime, provider, model, cache
+    Doctor(EngineFlags),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// List the models at hand
+    List(EngineFlags),
+    /// Load every model at hand (or the one named), check its files and embed two texts
+    Verify {
+        /// A model at hand or a model folder
+        name: Option<String>,
+        #[command(flatten)]
+        engine: EngineFlags,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ReportFlags {
+    #[command(flatten)]
+    pub input: InputFlags,
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    #[command(flatten)]
+    duplicate: DuplicateFlags,
+    /// The report folder; a report that stands there is replaced
+    #[arg(short, long, value_name = "DIR", default_value = "refrain-report")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterCommand {
+    #[command(flatten)]
+    pub input: InputFlags,
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    /// Also write a report folder
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct DuplicatesCommand {
+    #[command(flatten)]
+    pub input: InputFlags,
+    #[command(flatten)]
+    duplicate: DuplicateFlags,
+    /// Also write a report folder
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// What is read, and what the output looks like.
+#[derive(Debug, Args)]
+pub struct InputFlags {
+    /// Files, folders, globs, or - for standard input
+    #[arg(required = true, value_name = "PATHS")]
+    pub paths: Vec<String>,
+    /// Of the files in folders, only those that match this glob (may be repeated)
+    #[arg(long, value_name = "GLOB", help_heading = "Input")]
+    include: Vec<String>,
+    /// Of the files in folders, not those that match this glob (may be repeated)
+    #[arg(long, value_name = "GLOB", help_heading = "Input")]
+    exclude: Vec<String>,
+    /// The format of every input
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Input")]
+    input_format: InputFormat,
+    /// Where passages end
+    #[arg(long, value_enum, default_value_t, value_name = "UNIT", help_heading = "Input")]
+    segment: SegmentFlag,
+    /// Passages of fewer characters are left out
+    #[arg(long, default_value_t = PassageOptions::default().min_chars, value_name = "N", help_heading = "Input")]
+    min_chars: usize,
+    /// End with exit code 1 if any input was skipped or damaged
+    #[arg(long, help_heading = "Input")]
+    pub strict: bool,
+    /// What is printed on standard output: the summary, or report.json
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub format: OutputFormat,
+    /// Print nothing but errors on standard error
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub engine: EngineFlags,
+}
+
+/// The model and what runs it.
+#[derive(Debug, Args)]
+pub struct EngineFlags {
+    /// A model at hand, or a folder with model.onnx, tokenizer.json and model.toml
+    #[arg(long, default_value = DEFAULT_MODEL, value_name = "NAME|DIR", help_heading = "Engine")]
+    pub model: String,
+    /// What runs the model
+    #[arg(long, value_enum, default_value_t, help_heading = "Engine")]
+    provider: ProviderFlag,
+    /// Threads to use; 0: one for each core
+    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Engine")]
+    pub threads: usize,
+    /// refrain's cache folder [default: refrain in the user's cache folder]
+    #[arg(long, value_name = "DIR", help_heading = "Engine")]
+    cache_dir: Option<PathBuf>,
+    /// Never fetch anything
+    #[arg(long, help_heading = "Engine")]
+    offline: bool,
+    /// The ONNX Runtime library to load [env: ORT_DYLIB_PATH]
+    #[arg(long, value_name = "FILE", help_heading = "Engine")]
+    onnxruntime: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ClusterFlags {
+    /// Number of clusters, or auto
+    #[arg(short, default_value = "auto", value_parser = n_clusters, value_name = "N|auto", help_heading = "Themes")]
+    k: NClusters,
+    /// Fits from different starts, of which the best is kept
+    #[arg(long, default_value_t = ClusterOptions::default().restarts, value_name = "N", help_heading = "Themes")]
+    restarts: usize,
+    /// Iterations of a fit at most
+    #[arg(long, default_value_t = ClusterOptions::default().max_iterations, value_name = "N", help_heading = "Themes")]
+    max_iterations: usize,
+    /// Decides every random choice
+    #[arg(long, default_value_t = ClusterOptions::default().seed, value_name = "N", help_heading = "Themes")]
+    seed: u64,
+}
+
+#[derive(Debug, Args)]
+struct DuplicateFlags {
+    /// Least cosine similarity of a reworded pair
+    #[arg(long, default_value_t = DuplicateOptions::default().threshold, value_name = "COSINE", help_heading = "Duplicates")]
+    threshold: f32,
+    /// Kinds of duplicates to look for
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = KindFlag::value_variants().to_vec(), help_heading = "Duplicates")]
+    kinds: Vec<KindFlag>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum InputFormat {
+    /// Recognised for each input by its content
+    #[default]
+    Auto,
+    Text,
+    Html,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum SegmentFlag {
+    #[default]
+    Paragraph,
+    Line,
+    Document,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum ProviderFlag {
+    /// The fastest that the runtime and the CPU offer
+    #[default]
+    Auto,
+    Cpu,
+    Openvino,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KindFlag {
+    Exact,
+    Near,
+    Excerpt,
+    Reworded,
+}
+
+fn n_clusters(typed: &str) -> Result<NClusters, String> {
+    match typed {
+        "auto" => Ok(NClusters::Auto),
+        number => number.parse().map(NClusters::Exactly).map_err(|_| "expected a number or auto".into()),
+    }
+}
+
+impl EngineFlags {
+    pub fn runtime(&self) -> RuntimeOptions {
+        RuntimeOptions {
+            library: self.onnxruntime.clone(),
+            offline: self.offline,
+            cache: cache_folder(self.cache_dir.clone()),
+        }
+    }
+
+    pub fn embedding(&self) -> EmbeddingOptions {
+        let provider = match self.provider {
+            ProviderFlag::Auto => ProviderChoice::Auto,
+            ProviderFlag::Cpu => ProviderChoice::Only(Provider::Cpu),
+            ProviderFlag::Openvino => ProviderChoice::Only(Provider::OpenVino),
+        };
+        EmbeddingOptions { provider, threads: self.threads }
+    }
+}
+
+impl InputFlags {
+    fn options(&self, cluster: Option<&ClusterFlags>, duplicate: Option<&DuplicateFlags>) -> Options {
+        Options {
+            source: SourceOptions { include: self.include.clone(), exclude: self.exclude.clone() },
+            format: match self.input_format {
+                InputFormat::Auto => None,
+                InputFormat::Text => Some(Format::Text),
+                InputFormat::Html => Some(Format::Html),
+                InputFormat::Json => Some(Format::Json),
+            },
+            passage: PassageOptions {
+                segment: match self.segment {
+                    SegmentFlag::Paragraph => Segment::Paragraph,
+                    SegmentFlag::Line => Segment::Line,
+                    SegmentFlag::Document => Segment::Document,
+                },
+                min_chars: self.min_chars,
+            },
+            model: self.engine.model.clone(),
+            runtime: self.engine.runtime(),
+            embedding: self.engine.embedding(),
+            cluster: cluster.map(|flags| ClusterOptions {
+                n_clusters: flags.k,
+                restarts: flags.restarts,
+                max_iterations: flags.max_iterations,
+                seed: flags.seed,
+            }),
+            duplicate: duplicate.map(|flags| {
+                let kind = |flag: &KindFlag| Kind::ALL[*flag as usize];
+                DuplicateOptions {
+                    threshold: flags.threshold,
+                    kinds: flags.kinds.iter().map(kind).collect(),
+                    ..Default::default()
+                }
+            }),
+        }
+    }
+}
+
+impl ReportFlags {
+    pub fn options(&self) -> Options {
+        self.input.options(Some(&self.cluster), Some(&self.duplicate))
+    }
+}
+
+impl ClusterCommand {
+    pub fn options(&self) -> Options {
+        self.input.options(Some(&self.cluster), None)
+    }
+}
+
+impl DuplicatesCommand {
+    pub fn options(&self) -> Options {
+        self.input.options(None, Some(&self.duplicate))
+    }
+}

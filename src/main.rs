@@ -1,0 +1,76 @@
+//! The command line: flags become options, the library does the work, and what came of it is
+//! written. Standard output carries data, standard error the rest. Exit codes: 0 done; 1 `--strict`,
+//! and some input was skipped or damaged; 2 could not run.
+
+mod doctor;
+mod flags;
+mod watch;
+
+use clap::Parser;
+use flags::{Command, Flags, InputFlags, ModelsAction, OutputFormat};
+use refrain::report::{ReportFolder, write_json, write_summary};
+use refrain::{Options, analyse};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+const DONE: u8 = 0;
+const LOSSES: u8 = 1;
+const COULD_NOT_RUN: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(&Flags::parse()) {
+        Ok(code) => ExitCode::from(code),
+        // Whoever read our output has had enough of it.
+        Err(error) if is_closed_pipe(&error) => ExitCode::from(DONE),
+        Err(error) => {
+            eprintln!("refrain: {error:#}");
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+fn run(flags: &Flags) -> anyhow::Result<u8> {
+    match &flags.command {
+        Command::Report(flags) => work(&flags.input, &flags.options(), Some(&flags.output)),
+        Command::Cluster(flags) => work(&flags.input, &flags.options(), flags.output.as_deref()),
+        Command::Duplicates(flags) => work(&flags.input, &flags.options(), flags.output.as_deref()),
+        Command::Models { action: ModelsAction::List(engine) } => doctor::list_models(engine),
+        Command::Models { action: ModelsAction::Verify { name, engine } } => {
+            doctor::verify_models(name.as_deref(), engine)
+        }
+        Command::Doctor(engine) => doctor::doctor(engine),
+    }
+}
+
+fn work(input: &InputFlags, options: &Options, output: Option<&Path>) -> anyhow::Result<u8> {
+    options.check()?;
+    let folder = output.map(ReportFolder::claim).transpose()?;
+    if options.embedding.threads > 0 {
+        // Every later parallel loop runs in this pool; that it cannot be set twice is no concern here.
+        rayon::ThreadPoolBuilder::new().num_threads(options.embedding.threads).build_global().ok();
+    }
+    let watch = watch::Watch::new(input.quiet);
+    let report = analyse(&input.paths, options, &watch)?;
+    if let Some(folder) = folder {
+        folder.write(&report)?;
+    }
+    let mut out = std::io::stdout().lock();
+    match input.format {
+        OutputFormat::Json => write_json(&report, &mut out)?,
+        OutputFormat::Text => {
+            let width = usize::from(console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns));
+            let files = output.map(|path| path.display().to_string());
+            write_summary(&report, files.as_deref(), width, &mut out)?;
+        }
+    }
+    out.flush()?;
+    if !input.quiet && input.format == OutputFormat::Json {
+        report.warnings.iter().for_each(|warning| eprintln!("refrain: {warning}"));
+    }
+    Ok(if input.strict && report.has_losses() { LOSSES } else { DONE })
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe))
+}

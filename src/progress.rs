@@ -1,0 +1,39 @@
+//! How a run tells whoever watches what it is doing. A library never prints.
+
+/// The parts of a run that may take long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Fetching ONNX Runtime.
+    Runtime,
+    /// Reading documents and cutting them into passages.
+    Reading,
+    /// Loading the model.
+    Model,
+    /// Embedding passages.
+    Embedding,
+    /// Grouping passages into themes.
+    Clustering,
+    /// Comparing passages.
+    Duplicates,
+    /// Writing the report.
+    Writing,
+}
+
+/// Receives a run's progress; every method may be called from any thread.
+pub trait Progress: Sync {
+    /// A stage begins, of `total` steps (0: not known).
+    fn start(&self, stage: Stage, total: usize);
+    /// So many more steps are done.
+    fn advance(&self, steps: usize);
+    /// The stage is over.
+    fn finish(&self);
+}
+
+/// Nobody watches.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn start(&self, _: Stage, _: usize) {}
+    fn advance(&self, _: usize) {}
+    fn finish(&self) {}
+}

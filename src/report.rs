@@ -1,0 +1,134 @@
+//! What a run found, as plain data, and the files that show it: one module per format. Nothing is
+//! computed here but places, counts and rounding.
+
+mod csv;
+mod folder;
+mod json;
+mod parquet;
+mod run;
+mod terminal;
+
+pub use folder::ReportFolder;
+pub use json::write_json;
+pub use run::Timings;
+pub use terminal::write_summary;
+
+use crate::cluster::Clustering;
+use crate::document::Document;
+use crate::duplicate::{DuplicatePair, Duplicates};
+use crate::embedding::{EmbeddingCounts, Precision, Provider};
+use crate::passage::Passage;
+use crate::theme::Theme;
+use crate::{Options, Warning};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// Everything a run found.
+#[derive(Debug)]
+pub struct Report {
+    /// What was named on the command line.
+    pub paths: Vec<String>,
+    /// The options of the run.
+    pub options: Options,
+    /// The model that embedded the passages.
+    pub model: ModelShown,
+    /// Files and streams found.
+    pub n_inputs: usize,
+    /// Passages left out because they are shorter than `min_chars`.
+    pub n_short: usize,
+    /// Paragraphs split because the model would have read only their beginning.
+    pub n_split: usize,
+    /// Passages of different text.
+    pub n_distinct: usize,
+    /// What was skipped, repaired or decided otherwise than asked.
+    pub warnings: Vec<Warning>,
+    /// The names of the sources, in the order of their first documents.
+    pub sources: Vec<String>,
+    /// For each passage its source.
+    pub source_of: Vec<u32>,
+    /// The documents.
+    pub documents: Vec<Document>,
+    /// The passages, in document order.
+    pub passages: Vec<Passage>,
+    /// The clusters, if asked for.
+    pub clustering: Option<Clustering>,
+    /// The themes, if asked for, in the order of the clusters.
+    pub themes: Option<Vec<Theme>>,
+    /// The duplicates, if asked for.
+    pub duplicates: Option<Duplicates>,
+    /// What the model ran on.
+    pub embedded: EmbeddingCounts,
+    /// Time by stage.
+    pub timings: Timings,
+}
+
+/// The model as reports show it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelShown {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its `model.onnx`.
+    pub sha256: String,
+    /// Width of a row.
+    pub dim: usize,
+    /// Tokens that it reads.
+    pub max_tokens: usize,
+    /// The provider that ran it.
+    pub provider: Provider,
+    /// The precision of its matrix products.
+    pub precision: Precision,
+}
+
+/// The sources of documents, in the order of their first documents, and for each passage its source.
+#[must_use]
+pub fn sources(documents: &[Document], passages: &[Passage]) -> (Vec<String>, Vec<u32>) {
+    let mut number: HashMap<&str, u32> = HashMap::new();
+    let mut names = Vec::new();
+    let of_document: Vec<u32> = documents
+        .iter()
+        .map(|document| {
+            *number.entry(&document.source).or_insert_with(|| {
+                names.push(document.source.clone());
+                names.len() as u32 - 1
+            })
+        })
+        .collect();
+    (names, passages.iter().map(|passage| of_document[passage.document as usize]).collect())
+}
+
+impl Report {
+    /// A passage's text.
+    #[must_use]
+    pub fn text(&self, passage: u32) -> &str {
+        self.passages[passage as usize].text(&self.documents)
+    }
+
+    /// The name of a passage's source.
+    #[must_use]
+    pub fn source(&self, passage: u32) -> &str {
+        &self.sources[self.source_of[passage as usize] as usize]
+    }
+
+    /// The name of a passage's document.
+    #[must_use]
+    pub fn document(&self, passage: u32) -> &str {
+        &self.documents[self.passages[passage as usize].document as usize].name
+    }
+
+    /// Whether the two passages of a pair come from different sources.
+    #[must_use]
+    pub fn is_across_sources(&self, pair: &DuplicatePair) -> bool {
+        self.source_of[pair.a as usize] != self.source_of[pair.b as usize]
+    }
+
+    /// Whether part of the input was skipped or damaged.
+    #[must_use]
+    pub fn has_losses(&self) -> bool {
+        self.warnings.iter().any(Warning::is_loss)
+    }
+}
+
+/// A figure as reports show it: four decimals, and never −0.
+fn rounded(value: f32) -> f64 {
+    (f64::from(value) * 1e4).round() / 1e4 + 0.0
+}

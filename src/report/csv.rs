@@ -1,0 +1,111 @@
+//! `themes.csv` and `duplicates.csv`, for a spreadsheet.
+//!
+//! A cell that a spreadsheet would take for a formula is preceded by an apostrophe (OWASP, "CSV
+//! Injection"): passages are other people's text.
+
+use super::{Report, rounded};
+use crate::duplicate::DuplicatePair;
+use crate::theme::Theme;
+use std::borrow::Cow;
+use std::fs::File;
+
+const THEME_COLUMNS: [&str; 9] =
+    ["cluster_id", "label", "keywords", "size", "n_sources", "cohesion", "exemplar_1", "exemplar_2", "exemplar_3"];
+const PAIR_COLUMNS: [&str; 16] = [
+    "group",
+    "kind",
+    "cosine",
+    "jaccard",
+    "containment",
+    "across_sources",
+    "a_source",
+    "a_document",
+    "a_start",
+    "a_end",
+    "a_text",
+    "b_source",
+    "b_document",
+    "b_start",
+    "b_end",
+    "b_text",
+];
+
+pub(super) fn write_themes<'a>(report: &'a Report, themes: &'a [Theme], file: File) -> Result<(), String> {
+    let row = |theme: &'a Theme| -> [Cow<'a, str>; 9] {
+        let exemplar = |i: usize| theme.exemplars.get(i).map_or("", |&passage| report.text(passage));
+        [
+            theme.cluster_id.to_string().into(),
+            safe(&theme.label),
+            safe(&theme.keywords.join("; ")).into_owned().into(),
+            theme.size.to_string().into(),
+            theme.sources.len().to_string().into(),
+            rounded(theme.cohesion).to_string().into(),
+            safe(exemplar(0)),
+            safe(exemplar(1)),
+            safe(exemplar(2)),
+        ]
+    };
+    write(file, THEME_COLUMNS, themes.iter().map(row))
+}
+
+pub(super) fn write_pairs<'a>(
+    report: &'a Report,
+    pairs: &'a [DuplicatePair],
+    group_of: &[Option<u32>],
+    file: File,
+) -> Result<(), String> {
+    let row = |pair: &'a DuplicatePair| -> [Cow<'a, str>; 16] {
+        // A pair across two groups, or with a passage that is in none, was cut from every group.
+        let group = group_of[pair.a as usize].filter(|_| group_of[pair.a as usize] == group_of[pair.b as usize]);
+        let span = |passage: u32| &report.passages[passage as usize].span;
+        [
+            group.map_or_else(String::new, |group| group.to_string()).into(),
+            pair.kind.name().into(),
+            rounded(pair.cosine).to_string().into(),
+            rounded(pair.jaccard).to_string().into(),
+            rounded(pair.containment).to_string().into(),
+            report.is_across_sources(pair).to_string().into(),
+            safe(report.source(pair.a)),
+            safe(report.document(pair.a)),
+            span(pair.a).start.to_string().into(),
+            span(pair.a).end.to_string().into(),
+            safe(report.text(pair.a)),
+            safe(report.source(pair.b)),
+            safe(report.document(pair.b)),
+            span(pair.b).start.to_string().into(),
+            span(pair.b).end.to_string().into(),
+            safe(report.text(pair.b)),
+        ]
+    };
+    write(file, PAIR_COLUMNS, pairs.iter().map(row))
+}
+
+fn write<'a, const N: usize>(
+    file: File,
+    columns: [&str; N],
+    rows: impl Iterator<Item = [Cow<'a, str>; N]>,
+) -> Result<(), String> {
+    let mut out = csv::Writer::from_writer(file);
+    out.write_record(columns).map_err(|e| e.to_string())?;
+    for row in rows {
+        out.write_record(row.iter().map(|cell| cell.as_bytes())).map_err(|e| e.to_string())?;
+    }
+    out.flush().map_err(|e| e.to_string())
+}
+
+fn safe(cell: &str) -> Cow<'_, str> {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}").into() } else { cell.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe;
+
+    #[test]
+    fn formulas_are_made_text() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"] {
+            assert_eq!(safe(formula), format!("'{formula}"));
+        }
+        assert_eq!(safe("plain"), "plain");
+    }
+}

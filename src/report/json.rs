@@ -1,0 +1,340 @@
+//! `report.json`: everything but timings. Two runs over the same input with the same options write
+//! the same bytes, at any number of threads.
+
+use super::{ModelShown, Report, rounded};
+use crate::cluster::{CriterionAt, NClusters};
+use crate::duplicate::{Kind, WeakestLink};
+use crate::passage::Segment;
+use crate::{Result, Warning};
+use serde::Serialize;
+use std::io::Write;
+
+#[derive(Serialize)]
+struct ReportJson<'a> {
+    header: Header<'a>,
+    warnings: Vec<WarningShown<'a>>,
+    sources: Vec<SourceShown<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clustering: Option<ClusteringShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    themes: Option<Vec<ThemeShown<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_groups: Option<Vec<GroupShown<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    refrain: &'static str,
+    paths: &'a [String],
+    options: OptionsShown<'a>,
+    model: &'a ModelShown,
+    counts: Counts,
+}
+
+/// The options that decide what is found; not those that only decide how fast.
+#[derive(Serialize)]
+struct OptionsShown<'a> {
+    include: &'a [String],
+    exclude: &'a [String],
+    input_format: &'static str,
+    segment: &'static str,
+    min_chars: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clustering: Option<ClusterOptionsShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicates: Option<DuplicateOptionsShown>,
+}
+
+#[derive(Serialize)]
+struct ClusterOptionsShown {
+    k: serde_json::Value,
+    restarts: usize,
+    max_iterations: usize,
+    seed: u64,
+}
+
+#[derive(Serialize)]
+struct DuplicateOptionsShown {
+    kinds: Vec<Kind>,
+    threshold: f64,
+    min_jaccard: f64,
+    min_containment: f64,
+    min_excerpt_words: usize,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    inputs: usize,
+    documents: usize,
+    sources: usize,
+    passages: usize,
+    distinct_passages: usize,
+    tokens_embedded: usize,
+    short_passages_left_out: usize,
+    paragraphs_split: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outliers: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairs: Option<PairCounts>,
+}
+
+#[derive(Serialize)]
+struct PairCounts {
+    exact: usize,
+    near: usize,
+    excerpt: usize,
+    reworded: usize,
+    across_sources: usize,
+}
+
+#[derive(Serialize)]
+struct WarningShown<'a> {
+    #[serde(flatten)]
+    warning: &'a Warning,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct SourceShown<'a> {
+    source: &'a str,
+    documents: Vec<DocumentShown<'a>>,
+    passages: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outliers: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_duplicate_groups: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct DocumentShown<'a> {
+    document: &'a str,
+    #[serde(flatten)]
+    metadata: &'a crate::document::Metadata,
+}
+
+#[derive(Serialize)]
+struct ClusteringShown {
+    n_clusters: usize,
+    inertia: f64,
+    criterion: &'static str,
+    curve: Vec<CurvePoint>,
+}
+
+#[derive(Serialize)]
+struct CurvePoint {
+    n_clusters: usize,
+    silhouette: f64,
+}
+
+#[derive(Serialize)]
+struct ThemeShown<'a> {
+    cluster_id: u32,
+    label: &'a str,
+    keywords: &'a [String],
+    size: usize,
+    n_distinct: usize,
+    n_sources: usize,
+    sources: Vec<ThemeSource<'a>>,
+    cohesion: f64,
+    exemplars: Vec<Place<'a>>,
+}
+
+#[derive(Serialize)]
+struct ThemeSource<'a> {
+    source: &'a str,
+    passages: usize,
+}
+
+#[derive(Serialize)]
+struct GroupShown<'a> {
+    group: usize,
+    kind: Kind,
+    size: usize,
+    across_sources: bool,
+    n_pairs: usize,
+    weakest_link: WeakestShown,
+    representative: u32,
+    members: Vec<Place<'a>>,
+}
+
+#[derive(Serialize)]
+struct WeakestShown {
+    cosine: f64,
+    jaccard: f64,
+    containment: f64,
+}
+
+impl From<WeakestLink> for WeakestShown {
+    fn from(link: WeakestLink) -> Self {
+        Self { cosine: rounded(link.cosine), jaccard: rounded(link.jaccard), containment: rounded(link.containment) }
+    }
+}
+
+/// A passage and where it stands: bytes `start..end` of the document's decoded text.
+#[derive(Serialize)]
+struct Place<'a> {
+    passage_id: u32,
+    source: &'a str,
+    document: &'a str,
+    start: usize,
+    end: usize,
+    text: &'a str,
+}
+
+/// Writes `report.json`.
+///
+/// # Errors
+/// [`std::io::Error`] of the writer.
+pub fn write_json(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &shown(report))?;
+    out.write_all(b"\n")
+}
+
+fn shown(report: &Report) -> ReportJson<'_> {
+    let place = |passage: u32| {
+        let span = &report.passages[passage as usize].span;
+        Place {
+            passage_id: passage,
+            source: report.source(passage),
+            document: report.document(passage),
+            start: span.start,
+            end: span.end,
+            text: report.text(passage),
+        }
+    };
+    ReportJson {
+        header: header(report),
+        warnings: report
+            .warnings
+            .iter()
+            .map(|warning| WarningShown { warning, message: warning.to_string() })
+            .collect(),
+        sources: sources(report),
+        clustering: report.clustering.as_ref().map(|clustering| ClusteringShown {
+            n_clusters: clustering.sizes.len(),
+            inertia: (clustering.inertia * 1e4).round() / 1e4,
+            criterion: "mean simplified silhouette",
+            curve: clustering
+                .curve
+                .iter()
+                .map(|&CriterionAt { n_clusters, silhouette }| CurvePoint {
+                    n_clusters,
+                    silhouette: rounded(silhouette),
+                })
+                .collect(),
+        }),
+        themes: report.themes.as_ref().map(|themes| {
+            let themes = themes.iter().map(|theme| ThemeShown {
+                cluster_id: theme.cluster_id,
+                label: &theme.label,
+                keywords: &theme.keywords,
+                size: theme.size,
+                n_distinct: theme.n_distinct,
+                n_sources: theme.sources.len(),
+                sources: theme
+                    .sources
+                    .iter()
+                    .map(|&(source, passages)| ThemeSource { source: &report.sources[source as usize], passages })
+                    .collect(),
+                cohesion: rounded(theme.cohesion),
+                exemplars: theme.exemplars.iter().map(|&i| place(i)).collect(),
+            });
+            themes.collect()
+        }),
+        duplicate_groups: report.duplicates.as_ref().map(|duplicates| {
+            let groups = duplicates.groups.iter().enumerate().map(|(i, group)| GroupShown {
+                group: i,
+                kind: group.kind,
+                size: group.members.len(),
+                across_sources: group.across_sources,
+                n_pairs: group.n_pairs,
+                weakest_link: group.weakest.into(),
+                representative: group.representative,
+                members: group.members.iter().map(|&i| place(i)).collect(),
+            });
+            groups.collect()
+        }),
+    }
+}
+
+fn header(report: &Report) -> Header<'_> {
+    let options = &report.options;
+    let count = |kind: Kind| report.duplicates.iter().flat_map(|d| &d.pairs).filter(|pair| pair.kind == kind).count();
+    Header {
+        refrain: env!("CARGO_PKG_VERSION"),
+        paths: &report.paths,
+        options: OptionsShown {
+            include: &options.source.include,
+            exclude: &options.source.exclude,
+            input_format: options.format.map_or("auto", crate::document::Format::name),
+            segment: match options.passage.segment {
+                Segment::Paragraph => "paragraph",
+                Segment::Line => "line",
+                Segment::Document => "document",
+            },
+            min_chars: options.passage.min_chars,
+            clustering: options.cluster.as_ref().map(|options| ClusterOptionsShown {
+                k: match options.n_clusters {
+                    NClusters::Auto => "auto".into(),
+                    NClusters::Exactly(k) => k.into(),
+                },
+                restarts: options.restarts,
+                max_iterations: options.max_iterations,
+                seed: options.seed,
+            }),
+            duplicates: options.duplicate.as_ref().map(|options| DuplicateOptionsShown {
+                kinds: options.kinds.clone(),
+                threshold: rounded(options.threshold),
+                min_jaccard: rounded(options.min_jaccard),
+                min_containment: rounded(options.min_containment),
+                min_excerpt_words: options.min_excerpt_words,
+            }),
+        },
+        model: &report.model,
+        counts: Counts {
+            inputs: report.n_inputs,
+            documents: report.documents.len(),
+            sources: report.sources.len(),
+            passages: report.passages.len(),
+            distinct_passages: report.n_distinct,
+            tokens_embedded: report.embedded.n_tokens,
+            short_passages_left_out: report.n_short,
+            paragraphs_split: report.n_split,
+            outliers: report.clustering.as_ref().map(|c| c.assignment.iter().filter(|of| of.is_none()).count()),
+            pairs: report.duplicates.as_ref().map(|duplicates| PairCounts {
+                exact: count(Kind::Exact),
+                near: count(Kind::Near),
+                excerpt: count(Kind::Excerpt),
+                reworded: count(Kind::Reworded),
+                across_sources: duplicates.pairs.iter().filter(|pair| report.is_across_sources(pair)).count(),
+            }),
+        },
+    }
+}
+
+fn sources(report: &Report) -> Vec<SourceShown<'_>> {
+    let count = |source: usize, holds: &dyn Fn(usize) -> bool| {
+        report.source_of.iter().enumerate().filter(|&(i, &of)| of as usize == source && holds(i)).count()
+    };
+    let mut documents: Vec<Vec<DocumentShown>> = report.sources.iter().map(|_| vec![]).collect();
+    let number: std::collections::HashMap<&str, usize> =
+        report.sources.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+    for document in &report.documents {
+        documents[number[document.source.as_str()]]
+            .push(DocumentShown { document: &document.name, metadata: &document.metadata });
+    }
+    let shown = report.sources.iter().zip(documents).enumerate().map(|(i, (source, documents))| SourceShown {
+        source,
+        documents,
+        passages: count(i, &|_| true),
+        outliers: report.clustering.as_ref().map(|c| count(i, &|passage| c.assignment[passage].is_none())),
+        in_duplicate_groups: report.duplicates.as_ref().map(|d| count(i, &|passage| d.group_of[passage].is_some())),
+    });
+    shown.collect()
+}
+
+/// `report.json` into a file.
+pub(super) fn write(report: &Report, file: std::fs::File) -> Result<(), String> {
+    let mut out = std::io::BufWriter::new(file);
+    write_json(report, &mut out).and_then(|()| out.flush()).map_err(|e| e.to_string())
+}

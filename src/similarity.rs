@@ -1,0 +1,137 @@
+//! Dot products of rows, in blocks. Arrays only: nothing here knows what a row stands for.
+//!
+//! Rows are unit length, so a dot product is a cosine, and ‖x − c‖² = 1 − 2 x·c + ‖c‖².
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use rayon::prelude::*;
+
+/// Rows of a block: two blocks and their product stay in the second-level cache at width 384.
+const BLOCK_ROWS: usize = 256;
+
+/// x·y, summed in one fixed order.
+#[must_use]
+pub fn dot(x: ArrayView1<f32>, y: ArrayView1<f32>) -> f32 {
+    x.dot(&y)
+}
+
+/// The nearest centroid of a row and the runner-up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Nearest {
+    /// Index of the nearest centroid; the lowest of equals.
+    pub centroid: u32,
+    /// Squared Euclidean distance to it, at least 0.
+    pub distance: f32,
+    /// Squared Euclidean distance to the second nearest; infinite if there is one centroid.
+    pub second: f32,
+}
+
+/// For each row of `(n, dim)`, the nearest of the `(k, dim)` centroids by Euclidean distance.
+#[must_use]
+pub fn nearest(rows: ArrayView2<f32>, centroids: ArrayView2<f32>) -> Vec<Nearest> {
+    let norms: Array1<f32> = centroids.map_axis(Axis(1), |c| c.dot(&c));
+    let blocks: Vec<_> = rows.axis_chunks_iter(Axis(0), BLOCK_ROWS).collect();
+    blocks
+        .into_par_iter()
+        .flat_map_iter(|block| {
+            let mut products = Array2::zeros((block.nrows(), centroids.nrows()));
+            general_mat_mul(1.0, &block, &centroids.t(), 0.0, &mut products);
+            let found: Vec<Nearest> = products
+                .outer_iter()
+                .zip(block.outer_iter())
+                .map(|(products, row)| {
+                    let own = row.dot(&row);
+                    let mut best = Nearest { centroid: 0, distance: f32::INFINITY, second: f32::INFINITY };
+                    for (i, (&product, &norm)) in products.iter().zip(&norms).enumerate() {
+                        let distance = (own - 2.0 * product + norm).max(0.0);
+                        if distance < best.distance {
+                            best = Nearest { centroid: i as u32, distance, second: best.distance };
+                        } else if distance < best.second {
+                            best.second = distance;
+                        }
+                    }
+                    best
+                })
+                .collect();
+            found
+        })
+        .collect()
+}
+
+/// All pairs `(i, j, x_i·x_j)` with `i < j` and a dot product of at least `threshold`, in order of
+/// `(i, j)`.
+#[must_use]
+pub fn pairs_at_least(rows: ArrayView2<f32>, threshold: f32) -> Vec<(u32, u32, f32)> {
+    let n_blocks = rows.nrows().div_ceil(BLOCK_ROWS);
+    let block = |b: usize| rows.slice(s![b * BLOCK_ROWS..((b + 1) * BLOCK_ROWS).min(rows.nrows()), ..]);
+    let tiles: Vec<(usize, usize)> = (0..n_blocks).flat_map(|a| (a..n_blocks).map(move |b| (a, b))).collect();
+    let mut pairs: Vec<(u32, u32, f32)> = tiles
+        .into_par_iter()
+        .flat_map_iter(|(a, b)| {
+            let (left, right) = (block(a), block(b));
+            let mut products = Array2::zeros((left.nrows(), right.nrows()));
+            general_mat_mul(1.0, &left, &right.t(), 0.0, &mut products);
+            let mut found = Vec::new();
+            for ((i, j), &product) in products.indexed_iter() {
+                let (i, j) = (a * BLOCK_ROWS + i, b * BLOCK_ROWS + j);
+                if product >= threshold && i < j {
+                    found.push((i as u32, j as u32, product));
+                }
+            }
+            found
+        })
+        .collect();
+    pairs.sort_unstable_by_key(|&(i, j, _)| (i, j));
+    pairs
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Unit rows from a seed.
+    pub(crate) fn unit_rows(n: usize, dim: usize, seed: u64) -> Array2<f32> {
+        use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+        let mut random = rand_xoshiro::Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut rows = Array2::from_shape_fn((n, dim), |_| random.next_u32() as f32 / u32::MAX as f32 - 0.5);
+        for mut row in rows.outer_iter_mut() {
+            let norm = row.dot(&row).sqrt();
+            row /= norm;
+        }
+        rows
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_are_those_of_brute_force_in_f64(n in 0usize..600, seed: u64, threshold in 0.0f32..0.9) {
+            let rows = unit_rows(n, 8, seed);
+            let found = pairs_at_least(rows.view(), threshold);
+            let mut next = found.iter().peekable();
+            for i in 0..n {
+                for j in i + 1..n {
+                    let exact: f64 = rows.row(i).iter().zip(rows.row(j)).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
+                    if next.next_if(|&&(a, b, _)| (a as usize, b as usize) == (i, j)).is_some() {
+                        prop_assert!(exact >= f64::from(threshold) - 1e-6);
+                    } else {
+                        prop_assert!(exact < f64::from(threshold) + 1e-6);
+                    }
+                }
+            }
+            prop_assert!(next.next().is_none());
+        }
+
+        #[test]
+        fn nearest_is_that_of_brute_force(n in 1usize..300, k in 1usize..20, seed: u64) {
+            let rows = unit_rows(n, 8, seed);
+            let centroids = unit_rows(k, 8, !seed) * 0.7;
+            for (row, found) in rows.outer_iter().zip(nearest(rows.view(), centroids.view())) {
+                let mut distances: Vec<f32> = centroids.outer_iter().map(|c| (&row - &c).mapv(|d| d * d).sum()).collect();
+                prop_assert!((distances[found.centroid as usize] - found.distance).abs() < 1e-5);
+                distances.sort_by(f32::total_cmp);
+                prop_assert!((distances[0] - found.distance).abs() < 1e-5);
+                prop_assert!(k == 1 || (distances[1] - found.second).abs() < 1e-5);
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Paths, globs and standard input become named byte streams. This is the only module that touches
+//! input files.
+//!
+//! A **source** is what a reader would call the origin of a text: a file named directly or lying at
+//! the top of a folder that was named, or else that folder's subfolder (a corpus kept as
+//! `corpus/<site>/<page>` has one source per site). Names are paths as they were typed, with `/`
+//! between their parts, so that a report does not depend on where the machine keeps its files.
+
+use crate::{Error, Result, Warning};
+use ignore::WalkBuilder;
+use ignore::overrides::OverrideBuilder;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Which files to take from the folders that are named.
+#[derive(Clone, Debug, Default)]
+pub struct SourceOptions {
+    /// Globs that a file in a folder must match; none: every file.
+    pub include: Vec<String>,
+    /// Globs of files in folders to leave out.
+    pub exclude: Vec<String>,
+}
+
+/// One input, not yet read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// How reports cite it: the path as typed, `-` for standard input.
+    pub name: String,
+    /// The source it belongs to.
+    pub source: String,
+    place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Stdin,
+    File(PathBuf),
+}
+
+impl Input {
+    /// The whole content.
+    ///
+    /// # Errors
+    /// What the system says when the file cannot be read.
+    pub fn read(&self) -> std::io::Result<Vec<u8>> {
+        match &self.place {
+            Place::File(path) => std::fs::read(path),
+            Place::Stdin => {
+                let mut bytes = Vec::new();
+                std::io::stdin().lock().read_to_end(&mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// The file name's extension, in lower case.
+    #[must_use]
+    pub fn extension(&self) -> Option<String> {
+        Path::new(&self.name).extension().map(|e| e.to_string_lossy().to_lowercase())
+    }
+}
+
+/// Lists the inputs that `paths` name, each once, sorted by name; what cannot be used is a warning.
+///
+/// # Errors
+/// [`Error::Input`] for a path that does not exist, [`Error::Pattern`] for a glob that does not
+/// parse or matches nothing.
+pub fn find(paths: &[String], options: &SourceOptions) -> Result<(Vec<Input>, Vec<Warning>)> {
+    let mut found = BTreeMap::new();
+    let mut warnings = Vec::new();
+    for typed in paths {
+        if typed == "-" {
+            let stdin = Input { name: "-".into(), source: "-".into(), place: Place::Stdin };
+            found.insert(stdin.name.clone(), stdin);
+            continue;
+        }
+        for root in expand(typed)? {
+            let metadata = std::fs::metadata(&root).map_err(|source| Error::Input { path: typed.clone(), source })?;
+            if metadata.is_dir() {
+                walk(&root, options, &mut found, &mut warnings)?;
+            } else {
+                let name = shown(&root);
+                if metadata.is_file() {
+                    found.insert(name.clone(), Input { source: name.clone(), name, place: Place::File(root) });
+                } else {
+                    warnings.push(not_a_file(name));
+                }
+            }
+        }
+    }
+    Ok((found.into_values().collect(), warnings))
+}
+
+/// A path that exists is itself, whatever characters it has; anything else may be a glob.
+fn expand(typed: &str) -> Result<Vec<PathBuf>> {
+    let path = PathBuf::from(typed);
+    if path.symlink_metadata().is_ok() || !typed.contains(['*', '?', '[']) {
+        return Ok(vec![path]);
+    }
+    let pattern = |reason: String| Error::Pattern { pattern: typed.into(), reason };
+    let matches: Vec<PathBuf> = glob::glob(typed)
+        .map_err(|e| pattern(format!("not a glob: {e}")))?
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|e| pattern(format!("cannot be listed: {e}")))?;
+    if matches.is_empty() {
+        return Err(pattern("no file or folder matches this glob".into()));
+    }
+    Ok(matches)
+}
+
+fn walk(
+    root: &Path,
+    options: &SourceOptions,
+    found: &mut BTreeMap<String, Input>,
+    warnings: &mut Vec<Warning>,
+) -> Result<()> {
+    let mut overrides = OverrideBuilder::new(root);
+    let globs = options.include.iter().cloned().chain(options.exclude.iter().map(|g| format!("!{g}")));
+    for glob in globs {
+        overrides.add(&glob).map_err(|e| Error::Pattern { pattern: glob.clone(), reason: e.to_string() })?;
+    }
+    let overrides = overrides.build().map_err(|e| Error::Pattern { pattern: shown(root), reason: e.to_string() })?;
+    // Every file counts: hidden and git-ignored ones too, or they would be dropped in silence.
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let entries = WalkBuilder::new(root)
+        .standard_filters(false)
+        .overrides(overrides)
+        .follow_links(true)
+        .filter_entry({
+            let reports = Arc::clone(&reports);
+            move |entry| {
+                let skipped = is_report_folder(entry.path());
+                if skipped && let Ok(mut reports) = reports.lock() {
+                    reports.push(shown(entry.path()));
+                }
+                !skipped
+            }
+        })
+        .sort_by_file_path(Path::cmp)
+        .build();
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                warnings.push(Warning::Unreadable { document: shown(root), reason: error.to_string() });
+                continue;
+            }
+        };
+        match entry.file_type() {
+            Some(kind) if kind.is_dir() => {}
+            Some(kind) if kind.is_file() => {
+                let path = entry.into_path();
+                let name = shown(&path);
+                let source = source_of(root, &path);
+                found.insert(name.clone(), Input { name, source, place: Place::File(path) });
+            }
+            _ => warnings.push(not_a_file(shown(entry.path()))),
+        }
+    }
+    let reports = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+    warnings.extend(
+        reports
+            .into_iter()
+            .map(|document| Warning::Unreadable { document, reason: "the folder is a report of refrain's".into() }),
+    );
+    Ok(())
+}
+
+/// Whether a folder holds a report that refrain wrote: neither read as input nor taken for someone
+/// else's files when a new report is to take its place.
+pub(crate) fn is_report_folder(path: &Path) -> bool {
+    ["report.json", "run.json"].iter().all(|file| path.join(file).is_file())
+        && std::fs::File::open(path.join("report.json")).is_ok_and(|file| {
+            let mut head = Vec::new();
+            let read = file.take(64).read_to_end(&mut head).is_ok();
+            read && String::from_utf8_lossy(&head).contains("\"refrain\"")
+        })
+}
+
+fn not_a_file(document: String) -> Warning {
+    Warning::Unreadable { document, reason: "it is neither a file nor a folder".into() }
+}
+
+/// The folder that was named and the first part below it.
+fn source_of(root: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    below.components().next().map_or_else(|| shown(path), |first| shown(&root.join(first)))
+}
+
+fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "text").unwrap();
+        }
+        folder
+    }
+
+    fn names(folder: &Path, found: &[Input]) -> Vec<(String, String)> {
+        let prefix = format!("{}/", shown(folder));
+        let strip = |s: &str| s.strip_prefix(&prefix).unwrap().to_owned();
+        found.iter().map(|i| (strip(&i.name), strip(&i.source))).collect()
+    }
+
+    #[test]
+    fn a_folder_is_listed_in_name_order_with_its_subfolders_as_sources() {
+        let folder = tree(&["b.txt", "site/2.txt", "site/deep/1.txt", ".hidden"]);
+        let (found, warnings) = find(&[shown(folder.path())], &SourceOptions::default()).unwrap();
+        let expected =
+            [(".hidden", ".hidden"), ("b.txt", "b.txt"), ("site/2.txt", "site"), ("site/deep/1.txt", "site")];
+        assert_eq!(names(folder.path(), &found), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+        assert_eq!(warnings, []);
+    }
+
+    #[test]
+    fn globs_choose_and_a_file_named_twice_counts_once() {
+        let folder = tree(&["a.txt", "b.md", "c.txt"]);
+        let glob = format!("{}/*.txt", shown(folder.path()));
+        let (found, _) = find(&[glob, shown(&folder.path().join("a.txt"))], &SourceOptions::default()).unwrap();
+        assert_eq!(found.len(), 2);
+        let options = SourceOptions { include: vec!["*.txt".into()], exclude: vec!["c*".into()] };
+        let (found, _) = find(&[shown(folder.path())], &options).unwrap();
+        assert_eq!(names(folder.path(), &found), [("a.txt".to_owned(), "a.txt".to_owned())]);
+    }
+
+    #[test]
+    fn a_path_that_does_not_exist_is_an_error_that_names_it() {
+        let error = find(&["no/such/place".into()], &SourceOptions::default()).unwrap_err();
+        assert!(error.to_string().starts_with("no/such/place: cannot be read"), "{error}");
+        let error = find(&["no/such/*.txt".into()], &SourceOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("no file or folder matches"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_loop_of_links_is_a_warning() {
+        let folder = tree(&["a.txt"]);
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).unwrap();
+        let (found, warnings) = find(&[shown(folder.path())], &SourceOptions::default()).unwrap();
+        assert_eq!(found.len(), 1);
+        assert!(
+            matches!(&warnings[..], [Warning::Unreadable { reason, .. }] if reason.contains("loop")),
+            "{warnings:?}"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! What a run noticed and survived. Each warning is a value with a count or a place, is kept in the
+//! report, and says what to do about it: nothing is dropped in silence.
+
+use serde::Serialize;
+use std::fmt;
+
+/// Something that was skipped, repaired or decided otherwise than asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "warning", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Warning {
+    /// A file in a format that is not read.
+    UnreadFormat {
+        /// The file.
+        document: String,
+        /// What it was recognised as.
+        found: String,
+    },
+    /// A file, folder or link that the system would not let us read.
+    Unreadable {
+        /// The path.
+        document: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// A file without a byte in it, or with white space only.
+    Empty {
+        /// The file.
+        document: String,
+    },
+    /// Bytes that are not UTF-8, replaced by U+FFFD.
+    InvalidUtf8 {
+        /// The file.
+        document: String,
+        /// How many sequences were replaced.
+        n_replaced: usize,
+        /// Offset of the first in the file, in bytes.
+        first_at: usize,
+    },
+    /// JSON that breaks the grammar; what could be read was.
+    DamagedJson {
+        /// The file.
+        document: String,
+        /// What is wrong first, with line and column.
+        problem: String,
+        /// Bytes read before recovery gave up (all of them where it did not).
+        recovered_bytes: usize,
+        /// Bytes in the file.
+        total_bytes: usize,
+    },
+    /// A well-formed file in which no text was found.
+    NoText {
+        /// The file.
+        document: String,
+        /// The format it was read as.
+        format: &'static str,
+    },
+    /// Sentences longer than the model reads, divided between words.
+    DividedSentences {
+        /// The document.
+        document: String,
+        /// How many sentences.
+        n_sentences: usize,
+        /// Tokens that the model reads.
+        max_tokens: usize,
+    },
+    /// The provider that was preferred cannot be used.
+    ProviderFallback {
+        /// Provider tried.
+        tried: String,
+        /// Provider used instead.
+        used: String,
+        /// Why.
+        reason: String,
+    },
+    /// There was too little to form themes from.
+    FewPassages {
+        /// Passages of different text.
+        n_distinct: usize,
+    },
+}
+
+impl Warning {
+    /// Whether part of the input was lost or damaged (`--strict` ends such a run with exit code 1).
+    #[must_use]
+    pub fn is_loss(&self) -> bool {
+        !matches!(self, Self::ProviderFallback { .. } | Self::FewPassages { .. } | Self::DividedSentences { .. })
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnreadFormat { document, found } => {
+                write!(f, "{document}: not read, it is {found}; the formats read are {}", crate::document::FORMATS_READ)
+            }
+            Self::Unreadable { document, reason } => write!(f, "{document}: not read, {reason}"),
+            Self::Empty { document } => write!(f, "{document}: empty"),
+            Self::InvalidUtf8 { document, n_replaced, first_at } => write!(
+                f,
+                "{document}: {n_replaced} invalid UTF-8 {} replaced by U+FFFD, the first at byte {first_at}; convert the file to UTF-8 to keep them",
+                plural(*n_replaced, "sequence was", "sequences were")
+            ),
+            Self::DamagedJson { document, problem, recovered_bytes, total_bytes } => {
+                write!(f, "{document}: damaged JSON, {problem}; recovered {recovered_bytes} of {total_bytes} bytes")
+            }
+            Self::NoText { document, format } => {
+                write!(f, "{document}: no text found in it (read as {format}); try another --input-format")
+            }
+            Self::DividedSentences { document, n_sentences, max_tokens } => write!(
+                f,
+                "{document}: {n_sentences} {} longer than the model's {max_tokens} tokens, divided between words",
+                plural(*n_sentences, "sentence is", "sentences are")
+            ),
+            Self::ProviderFallback { tried, used, reason } => write!(f, "{tried} cannot be used, {used} is: {reason}"),
+            Self::FewPassages { n_distinct } => write!(
+                f,
+                "{n_distinct} {} too few to form themes; give more or longer documents, or lower --min-chars",
+                plural(*n_distinct, "passage of different text is", "passages of different text are")
+            ),
+        }
+    }
+}
+
+fn plural<'a>(n: usize, one: &'a str, many: &'a str) -> &'a str {
+    if n == 1 { one } else { many }
+}

@@ -1,0 +1,39 @@
+//! What the tests share: the seed documents, the program, and the model.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use refrain::embedding::{
+    DEFAULT_MODEL, Embedder, EmbeddingOptions, Model, Precision, ProviderChoice, Runtime, RuntimeOptions, cache_folder,
+};
+use refrain::passage::LengthMeasure;
+use std::process::{Command, Output};
+
+/// The folder of seed documents.
+pub fn seeds() -> String {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/seeds").into()
+}
+
+/// Runs the program to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_refrain")).args(arguments).output().unwrap()
+}
+
+/// Standard error as text.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Embeds texts with the default model.
+pub fn embed(texts: &[&str], provider: ProviderChoice, threads: usize) -> (ndarray::Array2<f32>, Precision) {
+    let cache = cache_folder(None);
+    let runtime =
+        Runtime::find(&RuntimeOptions { cache: cache.clone(), ..Default::default() }, &refrain::Silent).unwrap();
+    let model = Model::open(DEFAULT_MODEL, &cache).unwrap();
+    let counter = model.token_counter().unwrap();
+    let n_tokens: Vec<u32> = texts.iter().map(|text| counter.n_tokens(text) as u32).collect();
+    let mut warnings = Vec::new();
+    let embedder = Embedder::new(&model, &runtime, &EmbeddingOptions { provider, threads }, &mut warnings).unwrap();
+    assert_eq!(warnings, []);
+    let (rows, counts) = embedder.embed(texts, &n_tokens, &refrain::Silent).unwrap();
+    assert_eq!(counts.n_passages, texts.len());
+    (rows, embedder.precision())
+}
