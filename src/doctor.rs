@@ -2,9 +2,9 @@
 
 use crate::flags::EngineFlags;
 use crate::watch::Watch;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use refrain::Silent;
-use refrain::embedding::{Embedder, Model, Runtime};
+use refrain::embedding::{self, EmbeddingOptions, Model, Runtime, Store};
 use std::io::Write;
 use std::time::Instant;
 
@@ -63,12 +63,12 @@ pub fn verify_models(name: Option<&str>, engine: &EngineFlags) -> anyhow::Result
 fn verify(model: &Model, runtime: &Runtime, engine: &EngineFlags) -> anyhow::Result<String> {
     use refrain::passage::LengthMeasure;
     let begun = Instant::now();
-    let mut warnings = Vec::new();
-    let embedder = Embedder::new(model, runtime, &engine.embedding(), &mut warnings)?;
-    let loaded = begun.elapsed();
     let counter = model.token_counter()?;
     let n_tokens = PROBES.map(|text| counter.n_tokens(text) as u32);
-    let (rows, _) = embedder.embed(&PROBES, &n_tokens, &Silent)?;
+    let options = EmbeddingOptions { store: None, ..engine.embedding() };
+    let mut warnings = Vec::new();
+    let embedded = embedding::embed(model, runtime, &PROBES, &n_tokens, &options, &Silent, &mut warnings)?;
+    let rows = embedded.rows;
     let cosine = |a: usize, b: usize| rows.row(a).dot(&rows.row(b));
     let (alike, unlike) = (cosine(0, 1), cosine(0, 2));
     if alike <= unlike {
@@ -78,12 +78,30 @@ fn verify(model: &Model, runtime: &Runtime, engine: &EngineFlags) -> anyhow::Res
     }
     let fallback = warnings.first().map_or_else(String::new, |warning| format!("; {warning}"));
     Ok(format!(
-        "{} dimensions on {} in {:?}, loaded in {:.2} s, cosine {alike:.2} of like and {unlike:.2} of unlike sentences{fallback}",
-        embedder.dim(),
-        embedder.provider().name(),
-        embedder.precision(),
-        loaded.as_secs_f64(),
+        "{} dimensions on {} in {}, loaded in {:.2} s, cosine {alike:.2} of like and {unlike:.2} of unlike sentences{fallback}",
+        rows.ncols(),
+        embedded.provider.name(),
+        embedded.precision.name(),
+        begun.elapsed().as_secs_f64(),
     ))
+}
+
+/// `refrain cache`
+pub fn cache(clear: bool, engine: &EngineFlags) -> anyhow::Result<u8> {
+    let cache = engine.cache();
+    let mut out = std::io::stdout().lock();
+    if !Store::path(&cache).exists() {
+        writeln!(out, "{}: no embeddings are stored", cache.display())?;
+        return Ok(super::DONE);
+    }
+    let store = Store::open(&cache).with_context(|| format!("{} cannot be opened", Store::path(&cache).display()))?;
+    let (n_rows, size) = (store.n_rows()?, store.size_bytes());
+    if clear {
+        store.clear()?;
+    }
+    let done = if clear { "deleted" } else { "stored" };
+    writeln!(out, "{}: {n_rows} embeddings {done}, {:.1} MB", cache.display(), size as f64 / 1e6)?;
+    Ok(super::DONE)
 }
 
 /// `refrain doctor`

@@ -2,10 +2,13 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use refrain::Options;
+use refrain::bench::{BenchFormat, BenchOptions};
 use refrain::cluster::{ClusterOptions, NClusters};
 use refrain::document::Format;
 use refrain::duplicate::{DuplicateOptions, Kind};
-use refrain::embedding::{DEFAULT_MODEL, EmbeddingOptions, Provider, ProviderChoice, RuntimeOptions, cache_folder};
+use refrain::embedding::{
+    Batching, DEFAULT_MODEL, EmbeddingOptions, Precision, Provider, ProviderChoice, RuntimeOptions, cache_folder,
+};
 use refrain::passage::{PassageOptions, Segment};
 use refrain::source::SourceOptions;
 use std::path::PathBuf;
@@ -27,10 +30,20 @@ pub enum Command {
     Cluster(ClusterCommand),
     /// Duplicates only
     Duplicates(DuplicatesCommand),
+    /// Embedding throughput: models × providers × precisions × threads × batch tokens × lengths
+    Bench(BenchFlags),
     /// What models are at hand
     Models {
         #[command(subcommand)]
         action: ModelsAction,
+    },
+    /// The cache folder: what is in the embedding store
+    Cache {
+        /// Delete all stored embeddings
+        #[arg(long)]
+        clear: bool,
+        #[command(flatten)]
+        engine: EngineFlags,
     },
     /// What would run here: CPU, runtime, provider, model, cache
     Doctor(EngineFlags),
@@ -118,6 +131,111 @@ pub struct InputFlags {
     pub engine: EngineFlags,
 }
 
+/// What `bench` measures; every list multiplies the combinations.
+#[derive(Debug, Args)]
+pub struct BenchFlags {
+    /// Files, folders or globs whose passages are embedded; none: a built-in text cut to --lengths
+    #[arg(value_name = "PATHS")]
+    pub paths: Vec<String>,
+    /// Models, by name or folder
+    #[arg(long, value_delimiter = ',', default_value = DEFAULT_MODEL, value_name = "NAME|DIR")]
+    models: Vec<String>,
+    /// Providers
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "auto")]
+    providers: Vec<ProviderFlag>,
+    /// Number formats of the matrix products
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "auto")]
+    precisions: Vec<PrecisionFlag>,
+    /// Threads; 0: one for each core
+    #[arg(long, value_delimiter = ',', default_value = "0", value_name = "N")]
+    threads: Vec<usize>,
+    /// Tokens of a batch at most, padding included
+    #[arg(long, value_delimiter = ',', default_values_t = [Batching::default().batch_tokens], value_name = "N")]
+    batch_tokens: Vec<usize>,
+    /// What lengths are padded to a multiple of
+    #[arg(long, value_delimiter = ',', default_values_t = [Batching::default().length_step], value_name = "N")]
+    length_steps: Vec<usize>,
+    /// Passage lengths in tokens, without PATHS
+    #[arg(long, value_delimiter = ',', default_value = "32,64,128,256", value_name = "N")]
+    lengths: Vec<usize>,
+    /// Repetitions of each combination
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    repeats: usize,
+    /// How the results are written
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: BenchFormatFlag,
+    /// Compare with the results in this file (made with --format json)
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// refrain's cache folder [default: refrain in the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Never fetch anything
+    #[arg(long)]
+    offline: bool,
+    /// The ONNX Runtime library to load [env: ORT_DYLIB_PATH]
+    #[arg(long, value_name = "FILE")]
+    onnxruntime: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum BenchFormatFlag {
+    #[default]
+    Text,
+    Json,
+    Csv,
+    Markdown,
+}
+
+impl BenchFlags {
+    pub fn options(&self) -> BenchOptions {
+        BenchOptions {
+            models: self.models.clone(),
+            providers: self.providers.iter().map(|flag| flag.choice()).collect(),
+            precisions: self.precisions.iter().map(|flag| flag.choice()).collect(),
+            threads: self.threads.clone(),
+            batch_tokens: self.batch_tokens.clone(),
+            length_steps: self.length_steps.clone(),
+            lengths: self.lengths.clone(),
+            repeats: self.repeats,
+            runtime: RuntimeOptions {
+                library: self.onnxruntime.clone(),
+                offline: self.offline,
+                cache: cache_folder(self.cache_dir.clone()),
+            },
+        }
+    }
+
+    pub fn format(&self) -> BenchFormat {
+        match self.format {
+            BenchFormatFlag::Text => BenchFormat::Text,
+            BenchFormatFlag::Json => BenchFormat::Json,
+            BenchFormatFlag::Csv => BenchFormat::Csv,
+            BenchFormatFlag::Markdown => BenchFormat::Markdown,
+        }
+    }
+}
+
+impl ProviderFlag {
+    fn choice(self) -> ProviderChoice {
+        match self {
+            Self::Auto => ProviderChoice::Auto,
+            Self::Cpu => ProviderChoice::Only(Provider::Cpu),
+            Self::Openvino => ProviderChoice::Only(Provider::OpenVino),
+        }
+    }
+}
+
+impl PrecisionFlag {
+    fn choice(self) -> Option<Precision> {
+        match self {
+            Self::Auto => None,
+            Self::F32 => Some(Precision::F32),
+            Self::Bf16 => Some(Precision::Bf16),
+        }
+    }
+}
+
 /// The model and what runs it.
 #[derive(Debug, Args)]
 pub struct EngineFlags {
@@ -127,6 +245,15 @@ pub struct EngineFlags {
     /// What runs the model
     #[arg(long, value_enum, default_value_t, help_heading = "Engine")]
     provider: ProviderFlag,
+    /// The number format of the model's matrix products
+    #[arg(long, value_enum, default_value_t, help_heading = "Engine")]
+    precision: PrecisionFlag,
+    /// Tokens of a batch at most, padding included
+    #[arg(long, default_value_t = Batching::default().batch_tokens, value_name = "N", help_heading = "Engine")]
+    batch_tokens: usize,
+    /// Neither use nor fill the embedding store
+    #[arg(long, help_heading = "Engine")]
+    no_cache: bool,
     /// Threads to use; 0: one for each core
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Engine")]
     pub threads: usize,
@@ -201,6 +328,15 @@ enum ProviderFlag {
     Openvino,
 }
 
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum PrecisionFlag {
+    /// The fastest that the provider and the CPU offer
+    #[default]
+    Auto,
+    F32,
+    Bf16,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum KindFlag {
     Exact,
@@ -217,21 +353,22 @@ fn n_clusters(typed: &str) -> Result<NClusters, String> {
 }
 
 impl EngineFlags {
+    pub fn cache(&self) -> PathBuf {
+        cache_folder(self.cache_dir.clone())
+    }
+
     pub fn runtime(&self) -> RuntimeOptions {
-        RuntimeOptions {
-            library: self.onnxruntime.clone(),
-            offline: self.offline,
-            cache: cache_folder(self.cache_dir.clone()),
-        }
+        RuntimeOptions { library: self.onnxruntime.clone(), offline: self.offline, cache: self.cache() }
     }
 
     pub fn embedding(&self) -> EmbeddingOptions {
-        let provider = match self.provider {
-            ProviderFlag::Auto => ProviderChoice::Auto,
-            ProviderFlag::Cpu => ProviderChoice::Only(Provider::Cpu),
-            ProviderFlag::Openvino => ProviderChoice::Only(Provider::OpenVino),
-        };
-        EmbeddingOptions { provider, threads: self.threads }
+        EmbeddingOptions {
+            provider: self.provider.choice(),
+            precision: self.precision.choice(),
+            threads: self.threads,
+            batching: Batching { batch_tokens: self.batch_tokens, ..Default::default() },
+            store: (!self.no_cache).then(|| self.cache()),
+        }
     }
 }
 

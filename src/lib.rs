@@ -41,16 +41,18 @@ pub mod theme;
 
 pub mod report;
 
+pub mod bench;
+
 pub use error::{Error, Result};
 pub use progress::{Progress, Silent, Stage};
 pub use report::Report;
 pub use warning::Warning;
 
 use cluster::ClusterOptions;
-use document::Format;
+use document::{Document, Format};
 use duplicate::{DuplicateOptions, ExactClasses};
-use embedding::{DEFAULT_MODEL, Embedder, EmbeddingOptions, Model, Runtime, RuntimeOptions};
-use passage::PassageOptions;
+use embedding::{DEFAULT_MODEL, EmbeddingOptions, Model, Runtime, RuntimeOptions};
+use passage::{Passage, PassageOptions};
 use report::{ModelShown, Timings};
 use source::SourceOptions;
 
@@ -83,7 +85,7 @@ impl Default for Options {
             passage: PassageOptions::default(),
             model: DEFAULT_MODEL.into(),
             runtime: RuntimeOptions { cache: embedding::cache_folder(None), ..Default::default() },
-            embedding: EmbeddingOptions::default(),
+            embedding: EmbeddingOptions { store: Some(embedding::cache_folder(None)), ..Default::default() },
             cluster: Some(ClusterOptions::default()),
             duplicate: Some(DuplicateOptions::default()),
         }
@@ -101,6 +103,42 @@ impl Options {
     }
 }
 
+/// What was read: documents, and the passages in them.
+#[derive(Debug)]
+pub struct Corpus {
+    /// Files and streams found.
+    pub n_inputs: usize,
+    /// The documents.
+    pub documents: Vec<Document>,
+    /// The passages, in document order.
+    pub passages: Vec<Passage>,
+    /// Passages left out because they are shorter than `min_chars`.
+    pub n_short: usize,
+    /// Paragraphs split because the model would have read only their beginning.
+    pub n_split: usize,
+    /// What was skipped or repaired.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads `paths` and cuts their documents into passages, as long as the model reads.
+///
+/// # Errors
+/// Any [`Error`] of the input or the model's tokenizer.
+pub fn read(paths: &[String], options: &Options) -> Result<Corpus> {
+    let model = Model::open(&options.model, &options.runtime.cache)?;
+    read_for(&model, paths, options)
+}
+
+fn read_for(model: &Model, paths: &[String], options: &Options) -> Result<Corpus> {
+    let (inputs, mut warnings) = source::find(paths, &options.source)?;
+    let (documents, mut read_warnings) = document::read_all(&inputs, options.format)?;
+    warnings.append(&mut read_warnings);
+    let mut segmented = passage::segment(&documents, &model.token_counter()?, &options.passage)?;
+    warnings.append(&mut segmented.warnings);
+    let passage::Segmentation { passages, n_short, n_split, .. } = segmented;
+    Ok(Corpus { n_inputs: inputs.len(), documents, passages, n_short, n_split, warnings })
+}
+
 /// Reads `paths` and finds their themes and duplicates.
 ///
 /// # Errors
@@ -111,12 +149,7 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
     let model = Model::open(&options.model, &options.runtime.cache)?;
 
     progress.start(Stage::Reading, 0);
-    let (inputs, mut warnings) = source::find(paths, &options.source)?;
-    let (documents, mut read_warnings) = document::read_all(&inputs, options.format)?;
-    warnings.append(&mut read_warnings);
-    let mut segmented = passage::segment(&documents, &model.token_counter()?, &options.passage)?;
-    warnings.append(&mut segmented.warnings);
-    let passages = segmented.passages;
+    let Corpus { n_inputs, documents, passages, n_short, n_split, mut warnings } = read_for(&model, paths, options)?;
     let texts: Vec<&str> = passages.iter().map(|passage| passage.text(&documents)).collect();
     let n_tokens: Vec<u32> = passages.iter().map(|passage| passage.n_tokens).collect();
     let (sources, source_of) = report::sources(&documents, &passages);
@@ -126,11 +159,8 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
 
     let runtime = Runtime::find(&options.runtime, progress)?;
     timings.end(Stage::Runtime);
-    progress.start(Stage::Model, 0);
-    let embedder = Embedder::new(&model, &runtime, &options.embedding, &mut warnings)?;
-    progress.finish();
-    timings.end(Stage::Model);
-    let (rows, embedded) = embedder.embed(&texts, &n_tokens, progress)?;
+    let embedded = embedding::embed(&model, &runtime, &texts, &n_tokens, &options.embedding, progress, &mut warnings)?;
+    let rows = embedded.rows;
     timings.end(Stage::Embedding);
 
     let clustering = match &options.cluster {
@@ -165,14 +195,14 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         model: ModelShown {
             name: model.name.clone(),
             sha256: model.sha256.clone(),
-            dim: embedder.dim(),
+            dim: rows.ncols(),
             max_tokens: model.settings.max_tokens,
-            provider: embedder.provider(),
-            precision: embedder.precision(),
+            provider: embedded.provider,
+            precision: embedded.precision,
         },
-        n_inputs: inputs.len(),
-        n_short: segmented.n_short,
-        n_split: segmented.n_split,
+        n_inputs,
+        n_short,
+        n_split,
         n_distinct: classes.representatives().len(),
         warnings,
         sources,
@@ -182,7 +212,7 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         clustering,
         themes,
         duplicates,
-        embedded,
+        embedded: embedded.counts,
         timings,
     })
 }

@@ -6,8 +6,10 @@ mod doctor;
 mod flags;
 mod watch;
 
+use anyhow::Context;
 use clap::Parser;
-use flags::{Command, Flags, InputFlags, ModelsAction, OutputFormat};
+use flags::{BenchFlags, Command, Flags, InputFlags, ModelsAction, OutputFormat};
+use refrain::bench::{self, BenchFormat, BenchReport, write_comparison, write_results};
 use refrain::report::{ReportFolder, write_json, write_summary};
 use refrain::{Options, analyse};
 use std::io::{ErrorKind, Write};
@@ -35,10 +37,12 @@ fn run(flags: &Flags) -> anyhow::Result<u8> {
         Command::Report(flags) => work(&flags.input, &flags.options(), Some(&flags.output)),
         Command::Cluster(flags) => work(&flags.input, &flags.options(), flags.output.as_deref()),
         Command::Duplicates(flags) => work(&flags.input, &flags.options(), flags.output.as_deref()),
+        Command::Bench(flags) => bench(flags),
         Command::Models { action: ModelsAction::List(engine) } => doctor::list_models(engine),
         Command::Models { action: ModelsAction::Verify { name, engine } } => {
             doctor::verify_models(name.as_deref(), engine)
         }
+        Command::Cache { clear, engine } => doctor::cache(*clear, engine),
         Command::Doctor(engine) => doctor::doctor(engine),
     }
 }
@@ -69,6 +73,38 @@ fn work(input: &InputFlags, options: &Options, output: Option<&Path>) -> anyhow:
         report.warnings.iter().for_each(|warning| eprintln!("refrain: {warning}"));
     }
     Ok(if input.strict && report.has_losses() { LOSSES } else { DONE })
+}
+
+fn bench(flags: &BenchFlags) -> anyhow::Result<u8> {
+    let before: Option<BenchReport> = flags.compare.as_deref().map(read_results).transpose()?;
+    let options = flags.options();
+    let watch = watch::Watch::new(false);
+    let report = if flags.paths.is_empty() {
+        bench::bench(None, &options, &watch)?
+    } else {
+        let read = refrain::read(&flags.paths, &Options { model: options.models[0].clone(), ..Options::default() })?;
+        let texts: Vec<&str> = read.passages.iter().map(|passage| passage.text(&read.documents)).collect();
+        bench::bench(Some(&texts), &options, &watch)?
+    };
+    let mut out = std::io::stdout().lock();
+    write_results(&report, flags.format(), &mut out)?;
+    if let Some(before) = before {
+        // Beside data that a program reads, the comparison goes to the other stream.
+        match flags.format() {
+            BenchFormat::Text | BenchFormat::Markdown => {
+                writeln!(out)?;
+                write_comparison(&before, &report, &mut out)?;
+            }
+            BenchFormat::Json | BenchFormat::Csv => write_comparison(&before, &report, &mut std::io::stderr())?,
+        }
+    }
+    Ok(DONE)
+}
+
+fn read_results(path: &Path) -> anyhow::Result<BenchReport> {
+    let file = std::fs::File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    serde_json::from_reader(std::io::BufReader::new(file))
+        .with_context(|| format!("{} does not hold results of `refrain bench --format json`", path.display()))
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

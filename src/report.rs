@@ -11,6 +11,7 @@ mod terminal;
 pub use folder::ReportFolder;
 pub use json::write_json;
 pub use run::Timings;
+pub(crate) use run::peak_memory_bytes;
 pub use terminal::write_summary;
 
 use crate::cluster::Clustering;

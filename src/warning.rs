@@ -73,6 +73,18 @@ pub enum Warning {
         /// Why.
         reason: String,
     },
+    /// The embedding store's file is not what was written; a new one was begun.
+    StoreDamaged {
+        /// What is wrong with it.
+        reason: String,
+        /// Where it is now.
+        moved_to: String,
+    },
+    /// The embedding store cannot be used; the run did without.
+    StoreUnusable {
+        /// What the system says.
+        reason: String,
+    },
     /// There was too little to form themes from.
     FewPassages {
         /// Passages of different text.
@@ -84,7 +96,19 @@ impl Warning {
     /// Whether part of the input was lost or damaged (`--strict` ends such a run with exit code 1).
     #[must_use]
     pub fn is_loss(&self) -> bool {
-        !matches!(self, Self::ProviderFallback { .. } | Self::FewPassages { .. } | Self::DividedSentences { .. })
+        match self {
+            Self::UnreadFormat { .. }
+            | Self::Unreadable { .. }
+            | Self::Empty { .. }
+            | Self::InvalidUtf8 { .. }
+            | Self::DamagedJson { .. }
+            | Self::NoText { .. } => true,
+            Self::DividedSentences { .. }
+            | Self::ProviderFallback { .. }
+            | Self::StoreDamaged { .. }
+            | Self::StoreUnusable { .. }
+            | Self::FewPassages { .. } => false,
+        }
     }
 }
 
@@ -113,6 +137,16 @@ impl fmt::Display for Warning {
                 plural(*n_sentences, "sentence is", "sentences are")
             ),
             Self::ProviderFallback { tried, used, reason } => write!(f, "{tried} cannot be used, {used} is: {reason}"),
+            Self::StoreDamaged { reason, moved_to } => {
+                write!(
+                    f,
+                    "the embedding store was not usable, {reason}; it was moved to {moved_to} and a new one begun"
+                )
+            }
+            Self::StoreUnusable { reason } => write!(
+                f,
+                "the embedding store cannot be used ({reason}), so nothing of this run is kept for the next; choose another --cache-dir, or --no-cache"
+            ),
             Self::FewPassages { n_distinct } => write!(
                 f,
                 "{n_distinct} {} too few to form themes; give more or longer documents, or lower --min-chars",

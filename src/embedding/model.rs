@@ -46,6 +46,33 @@ pub struct ModelSettings {
     /// SHA-256 of `model.onnx`, checked when the model is opened.
     #[serde(default)]
     pub sha256: Option<String>,
+    /// The transformer's size, for `refrain bench`.
+    #[serde(default)]
+    pub architecture: Option<Architecture>,
+}
+
+/// The size of a BERT-like encoder, from which the arithmetic of its matrix products follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Architecture {
+    /// Encoder layers.
+    pub layers: usize,
+    /// Width of a token's row between layers.
+    pub hidden: usize,
+    /// Width inside the feed-forward part.
+    pub intermediate: usize,
+}
+
+impl Architecture {
+    /// Multiplications and additions of the matrix products for a passage of `n` tokens: four
+    /// (hidden × hidden) and two (hidden × intermediate) products for each token, and two (n × n ×
+    /// hidden) products for attention, in each layer.
+    #[must_use]
+    pub fn operations(self, n: usize) -> f64 {
+        let (hidden, intermediate) = (self.hidden as f64, self.intermediate as f64);
+        let weights = 4.0 * hidden * hidden + 2.0 * hidden * intermediate;
+        2.0 * self.layers as f64 * n as f64 * (weights + 2.0 * n as f64 * hidden)
+    }
 }
 
 /// A model's files, read and checked but not yet loaded into a runtime.
@@ -156,6 +183,18 @@ impl Model {
         let model = Self { name: name.into(), settings, sha256, onnx, tokenizer };
         model.token_counter()?;
         Ok(model)
+    }
+
+    /// Digest of all that decides a row but the text and the precision: weights, tokenizer, pooling,
+    /// maximum length, prefix.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let settings = &self.settings;
+        let mut digest = Sha256::new();
+        for part in [self.sha256.as_bytes(), &self.tokenizer.tokenizer_file, settings.prefix.as_bytes()] {
+            digest.update(Sha256::digest(part));
+        }
+        digest.update(format!("{:?} {}", settings.pooling, settings.max_tokens));
+        digest.finalize().into()
     }
 
     /// Size of `model.onnx`.

@@ -5,6 +5,7 @@
 //! the runtime has it and the CPU has bf16, and the CPU provider otherwise.
 
 use super::Runtime;
+use crate::{Error, Result};
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProviderDispatch};
 use serde::Serialize;
 
@@ -49,6 +50,17 @@ pub enum Precision {
     Bf16,
 }
 
+impl Precision {
+    /// The name that reports and options use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
 /// Whether this CPU multiplies bf16 numbers itself.
 pub(crate) fn cpu_has_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
@@ -62,15 +74,31 @@ pub(crate) fn cpu_has_bf16() -> bool {
 }
 
 /// What to try, the best first. Never empty.
-pub(super) fn candidates(choice: ProviderChoice, runtime: &Runtime) -> Vec<(Provider, Precision)> {
-    let best = if cpu_has_bf16() { Precision::Bf16 } else { Precision::F32 };
-    match choice {
+///
+/// # Errors
+/// [`Error::Option`] for a precision that the provider does not have.
+pub(crate) fn candidates(
+    choice: ProviderChoice,
+    precision: Option<Precision>,
+    runtime: &Runtime,
+) -> Result<Vec<(Provider, Precision)>> {
+    let best = precision.unwrap_or(if cpu_has_bf16() { Precision::Bf16 } else { Precision::F32 });
+    let needs_openvino = precision == Some(Precision::Bf16);
+    if needs_openvino && choice == ProviderChoice::Only(Provider::Cpu) {
+        return Err(Error::Option {
+            option: "--precision",
+            found: "bf16 with --provider cpu".into(),
+            expected: "f32, or --provider openvino".into(),
+        });
+    }
+    Ok(match choice {
         ProviderChoice::Only(Provider::OpenVino) => vec![(Provider::OpenVino, best)],
+        ProviderChoice::Auto if needs_openvino => vec![(Provider::OpenVino, best)],
         ProviderChoice::Auto if runtime.has_openvino() && best == Precision::Bf16 => {
             vec![(Provider::OpenVino, best), (Provider::Cpu, Precision::F32)]
         }
         ProviderChoice::Only(Provider::Cpu) | ProviderChoice::Auto => vec![(Provider::Cpu, Precision::F32)],
-    }
+    })
 }
 
 /// The provider's settings for a session of `threads` threads.
@@ -82,12 +110,9 @@ pub(super) fn execution_providers(
     match provider {
         Provider::Cpu => vec![],
         Provider::OpenVino => {
-            let hint = match precision {
-                Precision::F32 => "f32",
-                Precision::Bf16 => "bf16",
-            };
             // Pinned, the sessions' single threads would all sit on the first core.
-            let config = format!(r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"{hint}","ENABLE_CPU_PINNING":"NO"}}}}"#);
+            let config =
+                format!(r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"{}","ENABLE_CPU_PINNING":"NO"}}}}"#, precision.name());
             let provider = ep::OpenVINO::default()
                 .with_device_type("CPU")
                 .with_num_threads(threads)

@@ -48,10 +48,11 @@ struct Run {
     seconds_total: f64,
     seconds_reading: f64,
     seconds_finding_runtime: f64,
-    seconds_loading_model: f64,
-    seconds_embedding: f64,
+    seconds_loading_model_and_embedding: f64,
     seconds_clustering: f64,
     seconds_duplicates: f64,
+    passages_embedded: usize,
+    passages_from_store: usize,
     passages_embedded_per_second: f64,
     tokens_embedded_per_second: f64,
     threads: usize,
@@ -76,12 +77,13 @@ pub(super) fn write(report: &Report, file: File) -> Result<(), String> {
         seconds_total: timings.total().as_secs_f64(),
         seconds_reading: seconds(Stage::Reading),
         seconds_finding_runtime: seconds(Stage::Runtime),
-        seconds_loading_model: seconds(Stage::Model),
-        seconds_embedding: seconds(Stage::Embedding),
+        seconds_loading_model_and_embedding: seconds(Stage::Embedding),
         seconds_clustering: seconds(Stage::Clustering),
         seconds_duplicates: seconds(Stage::Duplicates),
-        passages_embedded_per_second: per_second(report.embedded.n_distinct),
-        tokens_embedded_per_second: per_second(report.embedded.n_tokens),
+        passages_embedded: report.embedded.n_computed,
+        passages_from_store: report.embedded.n_distinct - report.embedded.n_computed,
+        passages_embedded_per_second: per_second(report.embedded.n_computed),
+        tokens_embedded_per_second: per_second(report.embedded.n_tokens_computed),
         threads: if report.options.embedding.threads == 0 { cores } else { report.options.embedding.threads },
         peak_memory_bytes: peak_memory_bytes(),
         host: Host { os: std::env::consts::OS, arch: std::env::consts::ARCH, cores },
@@ -90,7 +92,7 @@ pub(super) fn write(report: &Report, file: File) -> Result<(), String> {
 }
 
 /// The most memory that this process has held, where the system says (Linux).
-fn peak_memory_bytes() -> Option<u64> {
+pub(crate) fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -94,7 +94,7 @@ fn header(report: &Report, page: &mut Page) -> Result<()> {
         if copies > 0 { format!(", {} of different text", report.n_distinct) } else { String::new() },
     ))?;
     let model = &report.model;
-    let precision = format!("{:?}", model.precision).to_lowercase();
+    let precision = model.precision.name();
     let line = format!("{}, {} dimensions, on {} in {precision}", model.name, model.dim, model.provider.name());
     let line = page.dim.apply_to(line).to_string();
     page.line(&line)
@@ -300,10 +300,14 @@ fn closing(report: &Report, files: Option<&str>, page: &mut Page) -> Result<()> 
     writeln!(page.out)?;
     let timings = &report.timings;
     let embedding = timings.of(Stage::Embedding).as_secs_f64();
-    let rate = if embedding > 0.0 { report.embedded.n_distinct as f64 / embedding } else { 0.0 };
+    let counts = &report.embedded;
+    let from_store = counts.n_distinct - counts.n_computed;
+    let stored =
+        if from_store > 0 { format!("; {} from the store", count(from_store, "row", "rows")) } else { String::new() };
     page.line(&format!(
-        "{:.1} s, of which embedding {embedding:.1} s ({rate:.0} passages/s)",
-        timings.total().as_secs_f64()
+        "{:.1} s, of which embedding {embedding:.1} s ({} embedded{stored})",
+        timings.total().as_secs_f64(),
+        count(counts.n_computed, "passage", "passages")
     ))?;
     if let Some(files) = files {
         page.line(&format!("The report is in {files}"))?;

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use refrain::embedding::{
-    DEFAULT_MODEL, Embedder, EmbeddingOptions, Model, Precision, ProviderChoice, Runtime, RuntimeOptions, cache_folder,
+    self, DEFAULT_MODEL, EmbeddingOptions, Model, Precision, ProviderChoice, Runtime, RuntimeOptions, cache_folder,
 };
 use refrain::passage::LengthMeasure;
 use std::process::{Command, Output};
@@ -30,10 +30,11 @@ pub fn embed(texts: &[&str], provider: ProviderChoice, threads: usize) -> (ndarr
     let model = Model::open(DEFAULT_MODEL, &cache).unwrap();
     let counter = model.token_counter().unwrap();
     let n_tokens: Vec<u32> = texts.iter().map(|text| counter.n_tokens(text) as u32).collect();
+    let options = EmbeddingOptions { provider, threads, ..Default::default() };
     let mut warnings = Vec::new();
-    let embedder = Embedder::new(&model, &runtime, &EmbeddingOptions { provider, threads }, &mut warnings).unwrap();
+    let found =
+        embedding::embed(&model, &runtime, texts, &n_tokens, &options, &refrain::Silent, &mut warnings).unwrap();
     assert_eq!(warnings, []);
-    let (rows, counts) = embedder.embed(texts, &n_tokens, &refrain::Silent).unwrap();
-    assert_eq!(counts.n_passages, texts.len());
-    (rows, embedder.precision())
+    assert_eq!(found.counts.n_passages, texts.len());
+    (found.rows, found.precision)
 }
