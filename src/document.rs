@@ -1,6 +1,7 @@
 //! Bytes become documents: decoded text with what the format tells about it. One file per format;
 //! this one recognises the format by its content and decodes the bytes.
 
+pub mod embedded;
 pub mod html;
 pub mod json;
 pub mod text;
@@ -91,6 +92,9 @@ pub struct Document {
     pub source: String,
     /// The decoded text, without markup.
     pub text: String,
+    /// Where `text` begins in the document that `name` names, in bytes: 0, but for a text that a file
+    /// of embeddings holds a part of.
+    pub offset: usize,
     /// What the format tells besides.
     pub metadata: Metadata,
 }
@@ -148,6 +152,7 @@ pub fn parse(
         name: if several { format!("{name}#{}", i + 1) } else { name.into() },
         source: source.into(),
         text,
+        offset: 0,
         metadata,
     });
     (documents.collect(), warnings)

@@ -18,7 +18,7 @@ mod provider;
 mod runtime;
 mod store;
 
-pub use engine::{Batching, Engine, sessions_and_threads};
+pub use engine::{Batching, Engine, Receive, sessions_and_threads};
 pub use model::{Architecture, DEFAULT_MODEL, Model, ModelSettings, PoolingMethod, TokenCounter};
 pub(crate) use provider::candidates;
 pub use provider::{Precision, Provider, ProviderChoice};

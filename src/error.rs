@@ -99,6 +99,14 @@ pub enum Error {
         /// What the runtime said.
         reason: String,
     },
+    /// A file of embeddings cannot be used.
+    #[error("{document}: {reason}")]
+    Embeddings {
+        /// The file.
+        document: String,
+        /// What is wrong in it, and what was expected.
+        reason: String,
+    },
     /// The output folder cannot be used.
     #[error("{path}: {reason}", path = path.display())]
     Output {

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use refrain::Options;
 use refrain::bench::{BenchFormat, BenchOptions};
-use refrain::cluster::{ClusterOptions, NClusters};
+use refrain::cluster::{Algorithm, ClusterOptions, NClusters};
 use refrain::document::Format;
 use refrain::duplicate::{DuplicateOptions, Kind};
 use refrain::embedding::{
@@ -30,6 +30,8 @@ pub enum Command {
     Cluster(ClusterCommand),
     /// Duplicates only
     Duplicates(DuplicatesCommand),
+    /// Embeddings only
+    Embed(EmbedCommand),
     /// Embedding throughput: models × providers × precisions × threads × batch tokens × lengths
     Bench(BenchFlags),
     /// What models are at hand
@@ -95,6 +97,15 @@ pub struct DuplicatesCommand {
     /// Also write a report folder
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct EmbedCommand {
+    #[command(flatten)]
+    pub input: InputFlags,
+    /// A .parquet table with the passages, or a .npy array of the rows alone
+    #[arg(short, long, value_name = "FILE", required = true)]
+    pub output: PathBuf,
 }
 
 /// What is read, and what the output looks like.
@@ -279,6 +290,12 @@ struct ClusterFlags {
     /// Iterations of a fit at most
     #[arg(long, default_value_t = ClusterOptions::default().max_iterations, value_name = "N", help_heading = "Themes")]
     max_iterations: usize,
+    /// Fit on a sample of this many passages for each cluster where there are more
+    #[arg(long, default_value_t = ClusterOptions::default().train_per_cluster, value_name = "N", help_heading = "Themes")]
+    train_per_cluster: usize,
+    /// What finds the centroids
+    #[arg(long, value_enum, default_value_t, value_name = "NAME", help_heading = "Themes")]
+    algorithm: AlgorithmFlag,
     /// Decides every random choice
     #[arg(long, default_value_t = ClusterOptions::default().seed, value_name = "N", help_heading = "Themes")]
     seed: u64,
@@ -326,6 +343,15 @@ enum ProviderFlag {
     Auto,
     Cpu,
     Openvino,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum AlgorithmFlag {
+    /// Lloyd's iteration on matrix products
+    #[default]
+    Lloyd,
+    /// linfa-clustering's KMeans on all passages: the reference, and slow
+    Linfa,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -397,6 +423,11 @@ impl InputFlags {
                 n_clusters: flags.k,
                 restarts: flags.restarts,
                 max_iterations: flags.max_iterations,
+                train_per_cluster: flags.train_per_cluster,
+                algorithm: match flags.algorithm {
+                    AlgorithmFlag::Lloyd => Algorithm::Lloyd,
+                    AlgorithmFlag::Linfa => Algorithm::Linfa,
+                },
                 seed: flags.seed,
             }),
             duplicate: duplicate.map(|flags| {
@@ -414,6 +445,12 @@ impl InputFlags {
 impl ReportFlags {
     pub fn options(&self) -> Options {
         self.input.options(Some(&self.cluster), Some(&self.duplicate))
+    }
+}
+
+impl EmbedCommand {
+    pub fn options(&self) -> Options {
+        self.input.options(None, None)
     }
 }
 

@@ -49,12 +49,14 @@ pub use report::Report;
 pub use warning::Warning;
 
 use cluster::ClusterOptions;
+use document::embedded::EmbeddedRows;
 use document::{Document, Format};
 use duplicate::{DuplicateOptions, ExactClasses};
-use embedding::{DEFAULT_MODEL, EmbeddingOptions, Model, Runtime, RuntimeOptions};
+use embedding::{DEFAULT_MODEL, EmbeddingCounts, EmbeddingOptions, Model, Runtime, RuntimeOptions};
+use ndarray::Array2;
 use passage::{Passage, PassageOptions};
 use report::{ModelShown, Timings};
-use source::SourceOptions;
+use source::{Input, SourceOptions};
 
 /// Everything that decides a run.
 #[derive(Clone, Debug)]
@@ -126,17 +128,78 @@ pub struct Corpus {
 /// Any [`Error`] of the input or the model's tokenizer.
 pub fn read(paths: &[String], options: &Options) -> Result<Corpus> {
     let model = Model::open(&options.model, &options.runtime.cache)?;
-    read_for(&model, paths, options)
+    let (inputs, warnings) = source::find(paths, &options.source)?;
+    read_inputs(&model, &inputs, warnings, options)
 }
 
-fn read_for(model: &Model, paths: &[String], options: &Options) -> Result<Corpus> {
-    let (inputs, mut warnings) = source::find(paths, &options.source)?;
-    let (documents, mut read_warnings) = document::read_all(&inputs, options.format)?;
+fn read_inputs(model: &Model, inputs: &[Input], mut warnings: Vec<Warning>, options: &Options) -> Result<Corpus> {
+    let (documents, mut read_warnings) = document::read_all(inputs, options.format)?;
     warnings.append(&mut read_warnings);
     let mut segmented = passage::segment(&documents, &model.token_counter()?, &options.passage)?;
     warnings.append(&mut segmented.warnings);
     let passage::Segmentation { passages, n_short, n_split, .. } = segmented;
     Ok(Corpus { n_inputs: inputs.len(), documents, passages, n_short, n_split, warnings })
+}
+
+/// Passages with their embeddings.
+#[derive(Debug)]
+pub struct Embeddings {
+    /// Documents and passages.
+    pub corpus: Corpus,
+    /// `(n, dim)` rows of unit length, one for each passage.
+    pub rows: Array2<f32>,
+    /// The model that made them; none if they were given.
+    pub model: Option<ModelShown>,
+    /// What the model ran on.
+    pub counts: EmbeddingCounts,
+    /// Time by stage.
+    pub timings: Timings,
+}
+
+/// Reads `paths` and embeds their passages; files that hold embeddings are taken as they are.
+///
+/// # Errors
+/// Any [`Error`]; what costs only a part of the input is a warning instead.
+pub fn embed(paths: &[String], options: &Options, progress: &dyn Progress) -> Result<Embeddings> {
+    let mut timings = Timings::start();
+    let (inputs, found_warnings) = source::find(paths, &options.source)?;
+    if let Some(embedded) = document::embedded::read_embedded(&inputs)? {
+        timings.end(Stage::Reading);
+        return Ok(given(inputs.len(), embedded, found_warnings, timings));
+    }
+    let model = Model::open(&options.model, &options.runtime.cache)?;
+    progress.start(Stage::Reading, 0);
+    let mut corpus = read_inputs(&model, &inputs, found_warnings, options)?;
+    progress.finish();
+    timings.end(Stage::Reading);
+    let runtime = Runtime::find(&options.runtime, progress)?;
+    timings.end(Stage::Runtime);
+    let texts: Vec<&str> = corpus.passages.iter().map(|passage| passage.text(&corpus.documents)).collect();
+    let n_tokens: Vec<u32> = corpus.passages.iter().map(|passage| passage.n_tokens).collect();
+    let embedded =
+        embedding::embed(&model, &runtime, &texts, &n_tokens, &options.embedding, progress, &mut corpus.warnings)?;
+    timings.end(Stage::Embedding);
+    let shown = ModelShown {
+        name: model.name.clone(),
+        sha256: model.sha256.clone(),
+        dim: embedded.rows.ncols(),
+        max_tokens: model.settings.max_tokens,
+        provider: embedded.provider,
+        precision: embedded.precision,
+    };
+    Ok(Embeddings { corpus, rows: embedded.rows, model: Some(shown), counts: embedded.counts, timings })
+}
+
+fn given(n_inputs: usize, embedded: EmbeddedRows, warnings: Vec<Warning>, timings: Timings) -> Embeddings {
+    let EmbeddedRows { rows, documents, n_tokens } = embedded;
+    let passage = |(i, (document, n_tokens)): (usize, (&Document, u32))| Passage {
+        document: i as u32,
+        span: 0..document.text.len(),
+        n_tokens,
+    };
+    let passages = documents.iter().zip(n_tokens).enumerate().map(passage).collect();
+    let corpus = Corpus { n_inputs, documents, passages, n_short: 0, n_split: 0, warnings };
+    Embeddings { corpus, rows, model: None, counts: EmbeddingCounts::default(), timings }
 }
 
 /// Reads `paths` and finds their themes and duplicates.
@@ -145,23 +208,12 @@ fn read_for(model: &Model, paths: &[String], options: &Options) -> Result<Corpus
 /// Any [`Error`]; what costs only a part of the input is a warning in the report instead.
 pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> Result<Report> {
     options.check()?;
-    let mut timings = Timings::start();
-    let model = Model::open(&options.model, &options.runtime.cache)?;
-
-    progress.start(Stage::Reading, 0);
-    let Corpus { n_inputs, documents, passages, n_short, n_split, mut warnings } = read_for(&model, paths, options)?;
+    let Embeddings { corpus, rows, model, counts, mut timings } = embed(paths, options, progress)?;
+    let Corpus { n_inputs, documents, passages, n_short, n_split, mut warnings } = corpus;
     let texts: Vec<&str> = passages.iter().map(|passage| passage.text(&documents)).collect();
-    let n_tokens: Vec<u32> = passages.iter().map(|passage| passage.n_tokens).collect();
     let (sources, source_of) = report::sources(&documents, &passages);
-    let classes = ExactClasses::of(&texts);
-    progress.finish();
-    timings.end(Stage::Reading);
-
-    let runtime = Runtime::find(&options.runtime, progress)?;
-    timings.end(Stage::Runtime);
-    let embedded = embedding::embed(&model, &runtime, &texts, &n_tokens, &options.embedding, progress, &mut warnings)?;
-    let rows = embedded.rows;
-    timings.end(Stage::Embedding);
+    let is_text_known = texts.iter().any(|text| !text.is_empty());
+    let classes = if is_text_known { ExactClasses::of(&texts) } else { ExactClasses::all_different(texts.len()) };
 
     let clustering = match &options.cluster {
         Some(options) => {
@@ -192,14 +244,7 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
     Ok(Report {
         paths: paths.to_vec(),
         options: options.clone(),
-        model: ModelShown {
-            name: model.name.clone(),
-            sha256: model.sha256.clone(),
-            dim: rows.ncols(),
-            max_tokens: model.settings.max_tokens,
-            provider: embedded.provider,
-            precision: embedded.precision,
-        },
+        model,
         n_inputs,
         n_short,
         n_split,
@@ -212,7 +257,7 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         clustering,
         themes,
         duplicates,
-        embedded: embedded.counts,
+        embedded: counts,
         timings,
     })
 }

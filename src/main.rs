@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Parser;
 use flags::{BenchFlags, Command, Flags, InputFlags, ModelsAction, OutputFormat};
 use refrain::bench::{self, BenchFormat, BenchReport, write_comparison, write_results};
-use refrain::report::{ReportFolder, write_json, write_summary};
+use refrain::report::{EmbeddingsFile, ReportFolder, write_json, write_summary};
 use refrain::{Options, analyse};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -37,6 +37,7 @@ fn run(flags: &Flags) -> anyhow::Result<u8> {
         Command::Report(flags) => work(&flags.input, &flags.options(), Some(&flags.output)),
         Command::Cluster(flags) => work(&flags.input, &flags.options(), flags.output.as_deref()),
         Command::Duplicates(flags) => work(&flags.input, &flags.options(), flags.output.as_deref()),
+        Command::Embed(flags) => embed(&flags.input, &flags.options(), &flags.output),
         Command::Bench(flags) => bench(flags),
         Command::Models { action: ModelsAction::List(engine) } => doctor::list_models(engine),
         Command::Models { action: ModelsAction::Verify { name, engine } } => {
@@ -50,10 +51,7 @@ fn run(flags: &Flags) -> anyhow::Result<u8> {
 fn work(input: &InputFlags, options: &Options, output: Option<&Path>) -> anyhow::Result<u8> {
     options.check()?;
     let folder = output.map(ReportFolder::claim).transpose()?;
-    if options.embedding.threads > 0 {
-        // Every later parallel loop runs in this pool; that it cannot be set twice is no concern here.
-        rayon::ThreadPoolBuilder::new().num_threads(options.embedding.threads).build_global().ok();
-    }
+    use_threads(options.embedding.threads);
     let watch = watch::Watch::new(input.quiet);
     let report = analyse(&input.paths, options, &watch)?;
     if let Some(folder) = folder {
@@ -73,6 +71,28 @@ fn work(input: &InputFlags, options: &Options, output: Option<&Path>) -> anyhow:
         report.warnings.iter().for_each(|warning| eprintln!("refrain: {warning}"));
     }
     Ok(if input.strict && report.has_losses() { LOSSES } else { DONE })
+}
+
+fn embed(input: &InputFlags, options: &Options, output: &Path) -> anyhow::Result<u8> {
+    let file = EmbeddingsFile::claim(output)?;
+    use_threads(options.embedding.threads);
+    let embeddings = refrain::embed(&input.paths, options, &watch::Watch::new(input.quiet))?;
+    file.write(&embeddings)?;
+    let (n, dim) = embeddings.rows.dim();
+    writeln!(std::io::stdout(), "{n} embeddings of {dim} dimensions in {}", output.display())?;
+    let warnings = &embeddings.corpus.warnings;
+    if !input.quiet {
+        warnings.iter().for_each(|warning| eprintln!("refrain: {warning}"));
+    }
+    Ok(if input.strict && warnings.iter().any(refrain::Warning::is_loss) { LOSSES } else { DONE })
+}
+
+/// Every later parallel loop runs in a pool of so many threads.
+fn use_threads(threads: usize) {
+    if threads > 0 {
+        // That it cannot be set twice is no concern here.
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().ok();
+    }
 }
 
 fn bench(flags: &BenchFlags) -> anyhow::Result<u8> {

@@ -66,6 +66,13 @@ pub struct Passage {
 }
 
 impl Passage {
+    /// Where the passage stands in the document that is cited for it, in bytes.
+    #[must_use]
+    pub fn place(&self, documents: &[Document]) -> Range<usize> {
+        let offset = documents[self.document as usize].offset;
+        offset + self.span.start..offset + self.span.end
+    }
+
     /// The passage's text.
     #[must_use]
     pub fn text<'a>(&self, documents: &'a [Document]) -> &'a str {
@@ -366,6 +373,7 @@ mod tests {
             name: "d".into(),
             source: "d".into(),
             text: text.into(),
+            offset: 0,
             metadata: crate::document::Metadata::default(),
         }
     }

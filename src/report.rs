@@ -2,12 +2,14 @@
 //! computed here but places, counts and rounding.
 
 mod csv;
+mod embeddings;
 mod folder;
 mod json;
 mod parquet;
 mod run;
 mod terminal;
 
+pub use embeddings::EmbeddingsFile;
 pub use folder::ReportFolder;
 pub use json::write_json;
 pub use run::Timings;
@@ -31,8 +33,8 @@ pub struct Report {
     pub paths: Vec<String>,
     /// The options of the run.
     pub options: Options,
-    /// The model that embedded the passages.
-    pub model: ModelShown,
+    /// The model that embedded the passages; none if their embeddings were given.
+    pub model: Option<ModelShown>,
     /// Files and streams found.
     pub n_inputs: usize,
     /// Passages left out because they are shorter than `min_chars`.
@@ -102,6 +104,12 @@ impl Report {
     #[must_use]
     pub fn text(&self, passage: u32) -> &str {
         self.passages[passage as usize].text(&self.documents)
+    }
+
+    /// Where a passage stands in its document, in bytes.
+    #[must_use]
+    pub fn place(&self, passage: u32) -> std::ops::Range<usize> {
+        self.passages[passage as usize].place(&self.documents)
     }
 
     /// The name of a passage's source.

@@ -4,7 +4,7 @@
 
 mod kernel;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
 
 /// Rows of a block: two blocks and their product stay in the second-level cache at width 384.
@@ -37,12 +37,17 @@ pub struct Nearest {
     pub second: f32,
 }
 
+/// The rows in blocks of [`BLOCK_ROWS`], the last one shorter.
+pub(crate) fn blocks(rows: ArrayView2<f32>) -> Vec<ArrayView2<f32>> {
+    let start = |b: usize| (b * BLOCK_ROWS).min(rows.nrows());
+    (0..rows.nrows().div_ceil(BLOCK_ROWS)).map(|b| rows.slice_move(s![start(b)..start(b + 1), ..])).collect()
+}
+
 /// For each row of `(n, dim)`, the nearest of the `(k, dim)` centroids by Euclidean distance.
 #[must_use]
 pub fn nearest(rows: ArrayView2<f32>, centroids: ArrayView2<f32>) -> Vec<Nearest> {
-    let norms: Array1<f32> = centroids.map_axis(Axis(1), |c| c.dot(&c));
-    let blocks: Vec<_> = rows.axis_chunks_iter(Axis(0), BLOCK_ROWS).collect();
-    blocks
+    let half_norms: Vec<f32> = centroids.outer_iter().map(|c| c.dot(&c) / 2.0).collect();
+    blocks(rows)
         .into_par_iter()
         .flat_map_iter(|block| {
             let mut products = Array2::zeros((block.nrows(), centroids.nrows()));
@@ -51,17 +56,10 @@ pub fn nearest(rows: ArrayView2<f32>, centroids: ArrayView2<f32>) -> Vec<Nearest
                 .outer_iter()
                 .zip(block.outer_iter())
                 .map(|(products, row)| {
-                    let own = row.dot(&row);
-                    let mut best = Nearest { centroid: 0, distance: f32::INFINITY, second: f32::INFINITY };
-                    for (i, (&product, &norm)) in products.iter().zip(&norms).enumerate() {
-                        let distance = (own - 2.0 * product + norm).max(0.0);
-                        if distance < best.distance {
-                            best = Nearest { centroid: i as u32, distance, second: best.distance };
-                        } else if distance < best.second {
-                            best.second = distance;
-                        }
-                    }
-                    best
+                    // ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2): the nearest centroid has the largest difference.
+                    let (centroid, best, second) = largest_two(products.as_slice().unwrap_or_default(), &half_norms);
+                    let distance = |difference: f32| (row.dot(&row) - 2.0 * difference).max(0.0);
+                    Nearest { centroid: centroid as u32, distance: distance(best), second: distance(second) }
                 })
                 .collect();
             found
@@ -69,17 +67,46 @@ pub fn nearest(rows: ArrayView2<f32>, centroids: ArrayView2<f32>) -> Vec<Nearest
         .collect()
 }
 
+/// The place of the largest `a[i] - b[i]` (the first of equals), it, and the second largest. Eight
+/// lanes, so that the compiler can keep them in vector registers.
+fn largest_two(a: &[f32], b: &[f32]) -> (usize, f32, f32) {
+    const LANES: usize = 8;
+    let (mut best, mut second, mut at) = ([f32::NEG_INFINITY; LANES], [f32::NEG_INFINITY; LANES], [0u32; LANES]);
+    let mut take = |lane: usize, round: u32, value: f32| {
+        let is_better = value > best[lane];
+        second[lane] = if is_better { best[lane] } else { second[lane].max(value) };
+        at[lane] = if is_better { round } else { at[lane] };
+        best[lane] = if is_better { value } else { best[lane] };
+    };
+    let (a_rounds, a_rest) = a.as_chunks::<LANES>();
+    let (b_rounds, b_rest) = b.as_chunks::<LANES>();
+    for (round, (a, b)) in (0u32..).zip(a_rounds.iter().zip(b_rounds)) {
+        for lane in 0..LANES {
+            take(lane, round, a[lane] - b[lane]);
+        }
+    }
+    for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
+        take(lane, a_rounds.len() as u32, a - b);
+    }
+    let place = |lane: usize| at[lane] as usize * LANES + lane;
+    let winner = (1..LANES).fold(0, |winner, lane| {
+        let is_better = best[lane] > best[winner] || (best[lane] >= best[winner] && place(lane) < place(winner));
+        if is_better { lane } else { winner }
+    });
+    let runner_up = (0..LANES).map(|lane| if lane == winner { second[lane] } else { best[lane] });
+    (place(winner), best[winner], runner_up.fold(f32::NEG_INFINITY, f32::max))
+}
+
 /// All pairs `(i, j, x_i·x_j)` with `i < j` and a dot product of at least `threshold`, in order of
 /// `(i, j)`.
 #[must_use]
 pub fn pairs_at_least(rows: ArrayView2<f32>, threshold: f32) -> Vec<(u32, u32, f32)> {
-    let n_blocks = rows.nrows().div_ceil(BLOCK_ROWS);
-    let block = |b: usize| rows.slice(s![b * BLOCK_ROWS..((b + 1) * BLOCK_ROWS).min(rows.nrows()), ..]);
-    let tiles: Vec<(usize, usize)> = (0..n_blocks).flat_map(|a| (a..n_blocks).map(move |b| (a, b))).collect();
+    let blocks = blocks(rows);
+    let tiles: Vec<(usize, usize)> = (0..blocks.len()).flat_map(|a| (a..blocks.len()).map(move |b| (a, b))).collect();
     let mut pairs: Vec<(u32, u32, f32)> = tiles
         .into_par_iter()
         .flat_map_iter(|(a, b)| {
-            let (left, right) = (block(a), block(b));
+            let (left, right) = (blocks[a], blocks[b]);
             let mut products = Array2::zeros((left.nrows(), right.nrows()));
             self::products(left, right, &mut products);
             let mut found = Vec::new();
@@ -114,6 +141,16 @@ pub(crate) mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_largest_two_are_those_of_a_plain_search(a in proptest::collection::vec(-3i8..3, 1..70)) {
+            let a: Vec<f32> = a.into_iter().map(f32::from).collect();
+            let b: Vec<f32> = (0..a.len()).map(|i| (i % 3) as f32).collect();
+            let differences: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
+            let first = (0..a.len()).rev().max_by(|&i, &j| differences[i].total_cmp(&differences[j])).unwrap();
+            let second = (0..a.len()).filter(|&i| i != first).map(|i| differences[i]).fold(f32::NEG_INFINITY, f32::max);
+            prop_assert_eq!(largest_two(&a, &b), (first, differences[first], second));
+        }
+
         #[test]
         fn pairs_are_those_of_brute_force_in_f64(n in 0usize..600, seed: u64, threshold in 0.0f32..0.9) {
             let rows = unit_rows(n, 8, seed);

@@ -32,6 +32,12 @@ impl ExactClasses {
         Self { representatives, class_of }
     }
 
+    /// `n` passages of which nothing is known but that they are different.
+    #[must_use]
+    pub fn all_different(n: usize) -> Self {
+        Self { representatives: (0..n).collect(), class_of: (0..n as u32).collect() }
+    }
+
     /// The first passage of each class, in passage order.
     #[must_use]
     pub fn representatives(&self) -> &[usize] {

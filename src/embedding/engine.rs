@@ -52,6 +52,9 @@ impl Batching {
     }
 }
 
+/// Takes a batch (indices of texts) and its rows.
+pub type Receive<'a> = dyn FnMut(&[usize], Vec<Vec<f32>>) -> Result<()> + 'a;
+
 /// A model loaded into a runtime, ready to run.
 pub struct Engine {
     sessions: Vec<Mutex<TextEmbedding>>,
@@ -121,13 +124,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Inference`] if the model fails on a batch, and what `receive` returns.
-    pub fn run(
-        &self,
-        texts: &[&str],
-        lengths: &[usize],
-        which: &[usize],
-        receive: &mut dyn FnMut(&[usize], Vec<Vec<f32>>) -> Result<()>,
-    ) -> Result<()> {
+    pub fn run(&self, texts: &[&str], lengths: &[usize], which: &[usize], receive: &mut Receive) -> Result<()> {
         let batches = self.batching.batches(lengths, which);
         let next = AtomicUsize::new(0);
         // Finished batches wait here for the store; few, so that memory stays what it is.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 const FILE: &str = "embeddings.sqlite";
 /// Another process holds the file for milliseconds at a time; after this long it is taken for stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Part of every key: a change of the file's layout or of how rows are made begins a new store.
 const LAYOUT: &str = "refrain embedding store 1";
 
@@ -33,9 +33,10 @@ pub enum StoreError {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
-            // A missing table, a blob of the wrong type: another program's file, or a damaged one.
-            Some(ErrorCode::Unknown) => Self::Damaged(error.to_string()),
+            // Unknown: a missing table, say; another program's file, or a damaged one.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
+                Self::Damaged(error.to_string())
+            }
             _ => Self::Unusable(error.to_string()),
         }
     }
@@ -99,10 +100,10 @@ impl Store {
     /// What the system says if it cannot be moved.
     pub fn set_aside(cache: &Path) -> std::io::Result<PathBuf> {
         let path = Self::path(cache);
-        let aside = (1..)
+        let aside = (1..1000)
             .map(|i| cache.join(format!("{FILE}.damaged-{i}")))
             .find(|aside| !aside.exists())
-            .unwrap_or_else(|| cache.join("damaged"));
+            .unwrap_or_else(|| cache.join(format!("{FILE}.damaged")));
         std::fs::rename(&path, &aside)?;
         // The log belongs to the file that is gone; a new store must not replay it.
         for suffix in ["-wal", "-shm"] {

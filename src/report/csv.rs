@@ -57,7 +57,7 @@ pub(super) fn write_pairs<'a>(
     let row = |pair: &'a DuplicatePair| -> [Cow<'a, str>; 16] {
         // A pair across two groups, or with a passage that is in none, was cut from every group.
         let group = group_of[pair.a as usize].filter(|_| group_of[pair.a as usize] == group_of[pair.b as usize]);
-        let span = |passage: u32| &report.passages[passage as usize].span;
+        let span = |passage: u32| report.place(passage);
         [
             group.map_or_else(String::new, |group| group.to_string()).into(),
             pair.kind.name().into(),

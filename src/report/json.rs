@@ -27,7 +27,8 @@ struct Header<'a> {
     refrain: &'static str,
     paths: &'a [String],
     options: OptionsShown<'a>,
-    model: &'a ModelShown,
+    /// None if the embeddings were given.
+    model: Option<&'a ModelShown>,
     counts: Counts,
 }
 
@@ -50,6 +51,8 @@ struct ClusterOptionsShown {
     k: serde_json::Value,
     restarts: usize,
     max_iterations: usize,
+    train_per_cluster: usize,
+    algorithm: &'static str,
     seed: u64,
 }
 
@@ -192,7 +195,7 @@ pub fn write_json(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
 
 fn shown(report: &Report) -> ReportJson<'_> {
     let place = |passage: u32| {
-        let span = &report.passages[passage as usize].span;
+        let span = report.place(passage);
         Place {
             passage_id: passage,
             source: report.source(passage),
@@ -280,6 +283,8 @@ fn header(report: &Report) -> Header<'_> {
                 },
                 restarts: options.restarts,
                 max_iterations: options.max_iterations,
+                train_per_cluster: options.train_per_cluster,
+                algorithm: options.algorithm.name(),
                 seed: options.seed,
             }),
             duplicates: options.duplicate.as_ref().map(|options| DuplicateOptionsShown {
@@ -290,7 +295,7 @@ fn header(report: &Report) -> Header<'_> {
                 min_excerpt_words: options.min_excerpt_words,
             }),
         },
-        model: &report.model,
+        model: report.model.as_ref(),
         counts: Counts {
             inputs: report.n_inputs,
             documents: report.documents.len(),

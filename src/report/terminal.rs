@@ -93,9 +93,13 @@ fn header(report: &Report, page: &mut Page) -> Result<()> {
         count(report.passages.len(), "passage", "passages"),
         if copies > 0 { format!(", {} of different text", report.n_distinct) } else { String::new() },
     ))?;
-    let model = &report.model;
-    let precision = model.precision.name();
-    let line = format!("{}, {} dimensions, on {} in {precision}", model.name, model.dim, model.provider.name());
+    let line = match &report.model {
+        Some(model) => {
+            let precision = model.precision.name();
+            format!("{}, {} dimensions, on {} in {precision}", model.name, model.dim, model.provider.name())
+        }
+        None => "embeddings as given".to_owned(),
+    };
     let line = page.dim.apply_to(line).to_string();
     page.line(&line)
 }
@@ -120,7 +124,7 @@ fn themes(report: &Report, page: &mut Page) -> Result<()> {
         let label = page.bold.apply_to(truncate_str(&theme.label, room, "…")).to_string();
         let gap = " ".repeat(room.saturating_sub(measure_text_width(&label)));
         page.line(&format!("{:>4}  {label}{gap}  {figures}", theme.cluster_id))?;
-        if let Some(&exemplar) = theme.exemplars.first() {
+        if let Some(&exemplar) = theme.exemplars.first().filter(|&&exemplar| !report.text(exemplar).is_empty()) {
             let quoted = format!("“{}”", one_line(report.text(exemplar)));
             page.wrapped(quoted.split(' '), 6, 2)?;
         }
@@ -203,7 +207,7 @@ fn show_group(
 }
 
 fn where_it_stands(report: &Report, passage: u32, page: &mut Page) -> Result<()> {
-    let span = &report.passages[passage as usize].span;
+    let span = report.place(passage);
     let place = format!("        {} bytes {}–{}", report.document(passage), span.start, span.end);
     let place = page.dim.apply_to(place).to_string();
     page.line(&place)
@@ -284,7 +288,7 @@ fn skipped(report: &Report, page: &mut Page) -> Result<()> {
     }
     if report.n_split > 0 {
         let split = count(report.n_split, "paragraph", "paragraphs");
-        page.line(&format!("      {split} longer than {} tokens split at sentence ends", report.model.max_tokens))?;
+        page.line(&format!("      {split} longer than the model reads split at sentence ends"))?;
     }
     for warning in report.warnings.iter().take(MAX_WARNINGS) {
         let text = warning.to_string();

@@ -1,0 +1,218 @@
+//! Files that hold embeddings already: `.npy` arrays, and Parquet tables with an `embedding` column
+//! (as `refrain embed` writes them). Their rows skip embedding.
+//!
+//! Every row becomes a document of its own. Of a Parquet table, the columns `text`, `source`,
+//! `document`, `start` and `n_tokens` are used where they are there.
+
+use super::{Document, Metadata};
+use crate::{Error, Result, source::Input};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use ndarray::Array2;
+use ndarray_npy::{ReadNpyError, ReadNpyExt};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::io::Cursor;
+
+const NPY: &[u8] = b"\x93NUMPY";
+/// A row's length may differ from 1 by so much; a bf16 model's rows do, by about 1e-7.
+const UNIT_TOLERANCE: f64 = 1e-3;
+const PARQUET: &[u8] = b"PAR1";
+
+/// Rows that were read, of unit length, with what belongs to them.
+#[derive(Debug)]
+pub struct EmbeddedRows {
+    /// `(n, dim)` rows.
+    pub rows: Array2<f32>,
+    /// A document for each row; its text is empty where the file has none.
+    pub documents: Vec<Document>,
+    /// Tokens of each row's text; 0 where the file does not say.
+    pub n_tokens: Vec<u32>,
+}
+
+/// The embeddings in `inputs`, if they hold any; all of them must, and of one width.
+///
+/// # Errors
+/// [`Error::Embeddings`] with the file, what is wrong in it and what was expected.
+pub fn read_embedded(inputs: &[Input]) -> Result<Option<EmbeddedRows>> {
+    let is_table = |input: &Input| matches!(input.extension().as_deref(), Some("npy" | "parquet"));
+    if !inputs.iter().any(is_table) {
+        return Ok(None);
+    }
+    let mut all: Option<EmbeddedRows> = None;
+    for input in inputs {
+        let wrong = |reason: String| Error::Embeddings { document: input.name.clone(), reason };
+        let bytes = input.read().map_err(|e| wrong(e.to_string()))?;
+        let mut read = if bytes.starts_with(NPY) {
+            read_npy(input, &bytes)
+        } else if bytes.starts_with(PARQUET) {
+            read_parquet(input, bytes)
+        } else {
+            Err("it holds no embeddings; give files with embeddings, or documents, not both".into())
+        }
+        .map_err(wrong)?;
+        to_unit_length(&mut read.rows).map_err(wrong)?;
+        match &mut all {
+            None => all = Some(read),
+            Some(all) if all.rows.ncols() != read.rows.ncols() => {
+                return Err(wrong(format!(
+                    "its rows are {} wide, those of the files before it {}",
+                    read.rows.ncols(),
+                    all.rows.ncols()
+                )));
+            }
+            Some(all) => {
+                all.rows.append(ndarray::Axis(0), read.rows.view()).map_err(|e| wrong(e.to_string()))?;
+                all.documents.append(&mut read.documents);
+                all.n_tokens.append(&mut read.n_tokens);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Divides every row by its length; refuses rows without one.
+fn to_unit_length(rows: &mut Array2<f32>) -> std::result::Result<(), String> {
+    if rows.ncols() == 0 || rows.nrows() == 0 {
+        return Err(format!(
+            "it holds {} rows of {} numbers; expected at least one of each",
+            rows.nrows(),
+            rows.ncols()
+        ));
+    }
+    for (i, mut row) in rows.outer_iter_mut().enumerate() {
+        let norm = row.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+        if !norm.is_finite() {
+            return Err(format!("row {i} holds a number that is not finite; embed its text again or leave it out"));
+        }
+        if norm < 1e-12 {
+            return Err(format!("row {i} is all zeros, which has no direction; embed its text again or leave it out"));
+        }
+        // Rows of unit length stay as they are, to the bit: so a table gives the report that its
+        // documents give.
+        if (norm - 1.0).abs() > UNIT_TOLERANCE {
+            row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
+        }
+    }
+    Ok(())
+}
+
+fn document(input: &Input, row: usize) -> Document {
+    Document {
+        name: format!("{}#{}", input.name, row + 1),
+        source: input.source.clone(),
+        text: String::new(),
+        offset: 0,
+        metadata: Metadata::default(),
+    }
+}
+
+fn read_npy(input: &Input, bytes: &[u8]) -> std::result::Result<EmbeddedRows, String> {
+    let rows = match Array2::<f32>::read_npy(Cursor::new(bytes)) {
+        Err(ReadNpyError::WrongDescriptor(_)) => {
+            Array2::<f64>::read_npy(Cursor::new(bytes)).map(|rows| rows.mapv(|v| v as f32))
+        }
+        read => read,
+    };
+    let rows = rows.map_err(|e| format!("{e}; expected an array of shape (n, dim) of f32 or f64"))?;
+    let documents = (0..rows.nrows()).map(|i| document(input, i)).collect();
+    Ok(EmbeddedRows { n_tokens: vec![0; rows.nrows()], documents, rows })
+}
+
+fn read_parquet(input: &Input, bytes: Vec<u8>) -> std::result::Result<EmbeddedRows, String> {
+    let failed = |e: parquet::errors::ParquetError| e.to_string();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).map_err(failed)?;
+    let wanted = ["embedding", "text", "source", "document", "start", "n_tokens"];
+    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+    let reader = builder.with_projection(mask).build().map_err(failed)?;
+    let (mut values, mut dim) = (Vec::new(), None);
+    let (mut documents, mut n_tokens) = (Vec::new(), Vec::new());
+    for batch in reader {
+        let batch = batch.map_err(|e| e.to_string())?;
+        let embedding = batch
+            .column_by_name("embedding")
+            .ok_or("it has no column `embedding`; expected a list of f32 for each row")?;
+        let text = strings(&batch, "text")?;
+        let (source, name) = (strings(&batch, "source")?, strings(&batch, "document")?);
+        let start = batch.column_by_name("start").and_then(|c| c.as_primitive_opt::<UInt64Type>().cloned());
+        let tokens = batch.column_by_name("n_tokens").and_then(|c| c.as_primitive_opt::<UInt32Type>().cloned());
+        for row in 0..batch.num_rows() {
+            let before = values.len();
+            push_row(embedding, row, &mut values).map_err(|e| format!("row {}: {e}", documents.len()))?;
+            let width = values.len() - before;
+            if *dim.get_or_insert(width) != width {
+                return Err(format!(
+                    "row {} is {width} wide, the rows before it {}",
+                    documents.len(),
+                    dim.unwrap_or(0)
+                ));
+            }
+            let mut document = document(input, documents.len());
+            let value = |of: &Option<Vec<String>>| of.as_ref().map(|of| of[row].clone());
+            document.text = value(&text).unwrap_or_default();
+            document.source = value(&source).unwrap_or(document.source);
+            document.name = value(&name).unwrap_or(document.name);
+            document.offset = start.as_ref().map_or(0, |start| start.value(row) as usize);
+            documents.push(document);
+            n_tokens.push(tokens.as_ref().map_or(0, |tokens| tokens.value(row)));
+        }
+    }
+    let rows = Array2::from_shape_vec((documents.len(), dim.unwrap_or(0)), values).map_err(|e| e.to_string())?;
+    Ok(EmbeddedRows { rows, documents, n_tokens })
+}
+
+fn strings(batch: &RecordBatch, name: &str) -> std::result::Result<Option<Vec<String>>, String> {
+    let Some(column) = batch.column_by_name(name) else { return Ok(None) };
+    let owned = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    if let Some(column) = column.as_string_opt::<i32>() {
+        return Ok(Some(column.iter().map(owned).collect()));
+    }
+    if let Some(column) = column.as_string_opt::<i64>() {
+        return Ok(Some(column.iter().map(owned).collect()));
+    }
+    if let Some(column) = column.as_string_view_opt() {
+        return Ok(Some(column.iter().map(owned).collect()));
+    }
+    Err(format!("its column `{name}` is {}; expected text", column.data_type()))
+}
+
+/// Appends one row's numbers.
+fn push_row(column: &ArrayRef, row: usize, values: &mut Vec<f32>) -> std::result::Result<(), String> {
+    let list = if column.is_null(row) {
+        return Err("has no embedding".into());
+    } else if let Some(lists) = column.as_fixed_size_list_opt() {
+        lists.value(row)
+    } else if let Some(lists) = column.as_list_opt::<i32>() {
+        lists.value(row)
+    } else if let Some(lists) = column.as_list_opt::<i64>() {
+        lists.value(row)
+    } else {
+        return Err(format!("its column `embedding` is {}; expected lists of f32 or f64", column.data_type()));
+    };
+    if let Some(list) = list.as_primitive_opt::<Float32Type>() {
+        values.extend_from_slice(list.values());
+    } else if let Some(list) = list.as_primitive_opt::<Float64Type>() {
+        values.extend(list.values().iter().map(|&v| v as f32));
+    } else {
+        return Err(format!("its column `embedding` holds {}; expected f32 or f64", list.data_type()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn rows_are_made_unit_length_and_bad_ones_named() {
+        let mut rows = array![[3.0f32, 4.0], [0.0, 2.0]];
+        to_unit_length(&mut rows).unwrap();
+        assert_eq!(rows, array![[0.6, 0.8], [0.0, 1.0]]);
+        let wrong = |mut rows: Array2<f32>| to_unit_length(&mut rows).unwrap_err();
+        assert!(wrong(array![[1.0, 0.0], [f32::NAN, 1.0]]).starts_with("row 1 holds a number that is not finite"));
+        assert!(wrong(array![[1.0, 0.0], [0.0, 0.0]]).starts_with("row 1 is all zeros"));
+        assert!(wrong(Array2::zeros((3, 0))).contains("3 rows of 0 numbers"));
+    }
+}
