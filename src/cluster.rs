@@ -27,6 +27,8 @@ use std::cmp::Reverse;
 
 /// Restarts of a trial fit during the search for k.
 const TRIAL_RESTARTS: usize = 3;
+/// Iterations of a trial fit: the criterion settles long before the last rows do.
+const TRIAL_ITERATIONS: usize = 20;
 /// The search looks no further than this many clusters.
 const MAX_AUTO_CLUSTERS: usize = 256;
 /// A theme of fewer different texts is none: its passages are outliers.
@@ -164,7 +166,7 @@ pub fn cluster(rows: ArrayView2<f32>, distinct: &[usize], options: &ClusterOptio
         NClusters::Exactly(n) => (n, vec![]),
         NClusters::Auto => choose(&fitted, options)?,
     };
-    let centroids = fit(&fitted, n_clusters, options.restarts, options)?;
+    let centroids = fit(&fitted, n_clusters, options)?;
     let inertia = kmeans::inertia(&similarity::nearest(fitted.view(), centroids.view()));
     let nearest = similarity::nearest(rows, centroids.view());
     let mut is_distinct = vec![false; rows.nrows()];
@@ -172,13 +174,13 @@ pub fn cluster(rows: ArrayView2<f32>, distinct: &[usize], options: &ClusterOptio
     Ok(number(&nearest, &is_distinct, rows, &centroids, inertia, curve))
 }
 
-fn fit(rows: &Array2<f32>, n_clusters: usize, restarts: usize, options: &ClusterOptions) -> Result<Array2<f32>> {
+fn fit(rows: &Array2<f32>, n_clusters: usize, options: &ClusterOptions) -> Result<Array2<f32>> {
     let failed = |reason: String| Error::Clustering { n_rows: rows.nrows(), n_clusters, reason };
     let dataset = DatasetBase::from(rows.view());
     let centroids = match options.algorithm {
         Algorithm::Lloyd => {
             let params = KMeansParams::new(n_clusters)
-                .restarts(restarts)
+                .restarts(options.restarts)
                 .max_iterations(options.max_iterations)
                 .train_per_cluster(options.train_per_cluster)
                 .seed(options.seed);
@@ -187,7 +189,7 @@ fn fit(rows: &Array2<f32>, n_clusters: usize, restarts: usize, options: &Cluster
         Algorithm::Linfa => {
             let random = Xoshiro256Plus::seed_from_u64(options.seed);
             let fitted = linfa_clustering::KMeans::params_with(n_clusters, random, L2Dist)
-                .n_runs(restarts)
+                .n_runs(options.restarts)
                 .max_n_iterations(options.max_iterations as u64)
                 .init_method(KMeansInit::KMeansPlusPlus)
                 .fit(&dataset);
@@ -200,11 +202,16 @@ fn fit(rows: &Array2<f32>, n_clusters: usize, restarts: usize, options: &Cluster
 /// Tries numbers of clusters, each about a quarter larger than the one before, and returns the one
 /// with the best criterion (the smallest of equals) and the curve.
 fn choose(rows: &Array2<f32>, options: &ClusterOptions) -> Result<(usize, Vec<CriterionAt>)> {
+    let options = &ClusterOptions {
+        restarts: options.restarts.min(TRIAL_RESTARTS),
+        max_iterations: options.max_iterations.min(TRIAL_ITERATIONS),
+        ..*options
+    };
     let most = (rows.nrows() / 4).min(MAX_AUTO_CLUSTERS);
     let mut curve: Vec<CriterionAt> = Vec::new();
     let mut n_clusters = 2;
     while n_clusters <= most {
-        let centroids = fit(rows, n_clusters, TRIAL_RESTARTS.min(options.restarts), options)?;
+        let centroids = fit(rows, n_clusters, options)?;
         let nearest = similarity::nearest(rows.view(), centroids.view());
         curve.push(CriterionAt { n_clusters, silhouette: simplified_silhouette(&nearest) });
         n_clusters += (n_clusters / 4).max(1);

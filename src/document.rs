@@ -140,7 +140,11 @@ pub fn parse(
     let mut extracted = match format {
         Format::Text => text::extract(&decoded),
         Format::Html => html::extract(&decoded),
-        Format::Json => json::extract(name, &decoded),
+        // Text may begin as JSON does ("[](#top)"), and must not be lost for it.
+        Format::Json => match json::extract(name, &decoded) {
+            json if forced.is_none() && !json.is_mostly_json => text::extract(&decoded),
+            json => json.extracted,
+        },
     };
     warnings.append(&mut extracted.warnings);
     extracted.texts.retain(|(text, _)| !text.trim().is_empty());
@@ -224,6 +228,20 @@ mod tests {
         let (documents, warnings) = parse("a.txt", "a", b"caf\xe9 cr\xe8me", Some("txt"), None);
         assert_eq!(documents[0].text, "caf\u{fffd} cr\u{fffd}me");
         assert_eq!(warnings, [Warning::InvalidUtf8 { document: "a.txt".into(), n_replaced: 2, first_at: 3 }]);
+    }
+
+    #[test]
+    fn text_that_begins_as_json_does_is_text() {
+        for text in [
+            "[](#top)\nThe first line of a page.",
+            "[\"quoted\"](link) and then much more text than that.",
+            "[[Wiki]] text",
+        ] {
+            let (documents, warnings) = parse("a.md", "a", text.as_bytes(), Some("md"), None);
+            assert_eq!((documents[0].text.as_str(), warnings), (text, vec![]));
+        }
+        let (documents, _) = parse("a.json", "a", b"[[Wiki]] text", Some("json"), Some(Format::Json));
+        assert!(documents.is_empty(), "forced");
     }
 
     #[test]

@@ -15,6 +15,9 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
 
+/// A fit has converged when at most one row in this many changes its cluster: what few rows at the
+/// borders do in the next hundred iterations moves the inertia by less than a restart does.
+const ROWS_PER_LATE_CHANGE: usize = 1000;
 /// Starts are chosen among at most this many rows for each centroid: a product per centroid over all
 /// rows would take longer than the iterations.
 const START_ROWS_PER_CLUSTER: usize = 64;
@@ -217,12 +220,13 @@ fn starts(all: ArrayView2<f32>, n_clusters: usize, random: &mut Xoshiro256PlusPl
     let n_trials = 2 + (n_clusters as f64).ln() as usize;
     let first = (uniform(random) * n as f64) as usize;
     let mut chosen = vec![first];
-    let mut least = distances(rows, rows.select(Axis(0), &[first]).view()).remove(0);
+    let norms: Vec<f32> = rows.outer_iter().map(|row| row.dot(&row)).collect();
+    let mut least = distances(rows, &norms, &[first]).remove(0);
     while chosen.len() < n_clusters {
         let total: f64 = least.iter().map(|&d| f64::from(d)).sum();
         let draws: Vec<f64> = (0..n_trials).map(|_| uniform(random) * total).collect();
         let trials: Vec<usize> = draws.iter().map(|&draw| pick(&least, draw)).collect();
-        let candidates = distances(rows, rows.select(Axis(0), &trials).view());
+        let candidates = distances(rows, &norms, &trials);
         let lowered = candidates.into_iter().map(|distances| {
             let least: Vec<f32> = least.iter().zip(distances).map(|(&a, b)| a.min(b)).collect();
             (least.iter().map(|&d| f64::from(d)).sum::<f64>(), least)
@@ -247,40 +251,41 @@ fn pick(distances: &[f32], draw: f64) -> usize {
     found.unwrap_or_else(|| distances.iter().rposition(|&d| d > 0.0).unwrap_or(0))
 }
 
-/// For each of a few points its squared distances to all rows.
-fn distances(rows: ArrayView2<f32>, points: ArrayView2<f32>) -> Vec<Vec<f32>> {
-    let norms: Vec<f32> = points.outer_iter().map(|p| p.dot(&p)).collect();
+/// For each of a few rows its squared distances to all rows; `norms` are the rows' ‖x‖².
+fn distances(rows: ArrayView2<f32>, norms: &[f32], few: &[usize]) -> Vec<Vec<f32>> {
+    let points = rows.select(Axis(0), few);
     let blocks: Vec<Array2<f32>> = similarity::blocks(rows)
         .into_par_iter()
         .map(|block| {
-            let mut products = Array2::zeros((points.nrows(), block.nrows()));
-            similarity::products(points, block, &mut products);
-            for (mut products, norm) in products.outer_iter_mut().zip(&norms) {
-                for (product, row) in products.iter_mut().zip(block.outer_iter()) {
-                    *product = (row.dot(&row) - 2.0 * *product + norm).max(0.0);
-                }
-            }
+            let mut products = Array2::zeros((few.len(), block.nrows()));
+            similarity::products(points.view(), block, &mut products);
             products
         })
         .collect();
-    (0..points.nrows()).map(|p| blocks.iter().flat_map(|block| block.row(p).to_vec()).collect()).collect()
+    let distances = few.iter().enumerate().map(|(p, &point)| {
+        let products = blocks.iter().flat_map(|block| block.row(p).to_vec());
+        norms.iter().zip(products).map(|(norm, product)| (norm - 2.0 * product + norms[point]).max(0.0)).collect()
+    });
+    distances.collect()
 }
 
-/// Lloyd's iteration until no row changes its cluster, the centroids together move by no more than
-/// `tolerance` (squared), or `max_iterations`.
+/// Lloyd's iteration until hardly a row changes its cluster, the centroids together move by no more
+/// than `tolerance` (squared), or `max_iterations`.
 fn lloyd(rows: ArrayView2<f32>, starts: Array2<f32>, max_iterations: usize, tolerance: f64) -> KMeans {
     let mut centroids = starts;
     let mut before: Vec<u32> = vec![];
     for n_iterations in 1..=max_iterations {
         let nearest = similarity::nearest(rows, centroids.view());
         let assignment: Vec<u32> = nearest.iter().map(|n| n.centroid).collect();
-        if assignment == before {
+        let n_changed = assignment.iter().zip(&before).filter(|(now, before)| now != before).count();
+        if !before.is_empty() && n_changed == 0 {
             return KMeans { centroids, n_iterations };
         }
+        let is_settled = !before.is_empty() && n_changed <= rows.nrows() / ROWS_PER_LATE_CHANGE;
         let moved = means(rows, &nearest, centroids.nrows());
         let shift: f64 = moved.iter().zip(&centroids).map(|(a, b)| f64::from(a - b).powi(2)).sum();
         centroids = moved;
-        if shift <= tolerance {
+        if is_settled || shift <= tolerance {
             return KMeans { centroids, n_iterations };
         }
         before = assignment;

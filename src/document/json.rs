@@ -37,7 +37,14 @@ pub(crate) fn looks_like_json(head: &[u8]) -> bool {
     matches!((first, second), (b'{', Some(b'"' | b'}')) | (b'[', Some(b'{' | b'[' | b'"' | b']')))
 }
 
-pub(crate) fn extract(name: &str, decoded: &str) -> Extracted {
+/// What was found, and whether the text is JSON at all.
+pub(crate) struct FromJson {
+    pub extracted: Extracted,
+    /// Whether the text is well-formed, or at least half of it could be read and holds text.
+    pub is_mostly_json: bool,
+}
+
+pub(crate) fn extract(name: &str, decoded: &str) -> FromJson {
     let mut reader = Reader::new(decoded);
     let mut extracted = Extracted::default();
     while let Some(value) = reader.next_value() {
@@ -51,7 +58,8 @@ pub(crate) fn extract(name: &str, decoded: &str) -> Extracted {
             total_bytes: decoded.len(),
         });
     }
-    extracted
+    let is_mostly_json = reader.problem.is_none() || reader.at * 2 >= decoded.len() && !extracted.texts.is_empty();
+    FromJson { extracted, is_mostly_json }
 }
 
 fn line_and_column(text: &str, at: usize) -> String {
@@ -381,14 +389,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn texts(json: &str) -> Vec<String> {
-        extract("x.json", json).texts.into_iter().map(|(text, _)| text).collect()
+        extract("x.json", json).extracted.texts.into_iter().map(|(text, _)| text).collect()
     }
 
     #[test]
     fn a_wordpress_post_gives_its_title_body_and_metadata() {
         let post = r#"{"id":7,"date":"2022-06-28","link":"https:\/\/a.example\/x","title":{"rendered":"A title"},
             "content":{"rendered":"<p>One.<\/p>\n<p>Two \u201cquoted\u201d.<\/p>"}}"#;
-        let extracted = extract("x.json", post);
+        let extracted = extract("x.json", post).extracted;
         let (text, metadata) = &extracted.texts[0];
         assert_eq!(text, "A title\n\nOne.\n\nTwo “quoted”.");
         assert_eq!(metadata.url.as_deref(), Some("https://a.example/x"));
@@ -397,7 +405,7 @@ mod tests {
 
     #[test]
     fn damage_costs_only_what_cannot_be_read() {
-        let extracted = extract("x.json", "{\"title\":\"A b\",\"content\":\"one\ntwo and the e");
+        let FromJson { extracted, .. } = extract("x.json", "{\"title\":\"A b\",\"content\":\"one\ntwo and the e");
         assert_eq!(extracted.texts[0].0, "A b\n\none\ntwo and the e");
         let [Warning::DamagedJson { problem, recovered_bytes, total_bytes, .. }] = &extracted.warnings[..] else {
             panic!("{:?}", extracted.warnings)

@@ -92,21 +92,23 @@ impl Runtime {
             return Self::load(&path).map_err(|reason| RuntimeError::Load { path, reason });
         }
         let mut looked = Vec::new();
-        let mut attempt = |place: &str, path: Option<PathBuf>| -> Option<Self> {
-            let outcome =
-                path.map(|path| Self::load(&path).map_err(|reason| format!("{place}: {} {reason}", path.display())));
-            match outcome {
+        let mut attempt = |place: &str, path: Option<Result<PathBuf, String>>| -> Option<Self> {
+            let loaded = path.map(|path| {
+                let path = path?;
+                Self::load(&path).map_err(|reason| format!("{} {reason}", path.display()))
+            });
+            match loaded {
                 None => looked.push(format!("{place}: none")),
-                Some(Err(reason)) => looked.push(reason),
+                Some(Err(reason)) => looked.push(format!("{place}: {reason}")),
                 Some(Ok(runtime)) => return Some(runtime),
             }
             None
         };
         let beside = std::env::current_exe().ok().and_then(|exe| library_in(exe.parent()?));
-        let found = attempt("beside the executable", beside)
+        let found = attempt("beside the executable", beside.map(Ok))
             .or_else(|| attempt("in the cache", fetch::cached(&options.cache)))
-            .or_else(|| attempt("on the library path", library_on_path()))
-            .or_else(|| attempt("in a Python package", library_of_python()));
+            .or_else(|| attempt("on the library path", library_on_path().map(Ok)))
+            .or_else(|| attempt("in a Python package", library_of_python().map(Ok)));
         if let Some(runtime) = found {
             return Ok(runtime);
         }

