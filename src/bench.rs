@@ -246,19 +246,20 @@ impl Corpus {
         let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
         let mut room: BTreeMap<usize, usize> = BTreeMap::new();
         let n_sessions = engine.n_sessions();
-        let warm_up: Vec<usize> = (0..texts.len())
-            .filter(|&i| {
-                let padded = batching.padded(self.lengths[i]);
-                let left = room.entry(padded).or_insert(n_sessions * (batching.batch_tokens / padded).max(1));
-                *left = left.saturating_sub(1);
-                *left > 0
-            })
-            .collect();
-        engine.run(&texts, &self.lengths, &warm_up, &mut |_, _| Ok(()))?;
-        let all: Vec<usize> = (0..texts.len()).collect();
+        let is_first = |&i: &usize| {
+            let padded = batching.padded(self.lengths[i]);
+            let left = room.entry(padded).or_insert(n_sessions * (batching.batch_tokens / padded).max(1));
+            let is_first = *left > 0;
+            *left = left.saturating_sub(1);
+            is_first
+        };
+        let warm_up: Vec<usize> = (0..texts.len()).filter(is_first).collect();
+        let warm_up_texts: Vec<&str> = warm_up.iter().map(|&i| texts[i]).collect();
+        let warm_up_lengths: Vec<usize> = warm_up.iter().map(|&i| self.lengths[i]).collect();
+        engine.run(&warm_up_texts, &warm_up_lengths, &|_| true, &mut |_, _| Ok(()))?;
         let once = |_| {
             let begun = Instant::now();
-            engine.run(&texts, &self.lengths, &all, &mut |_, _| Ok(())).map(|()| begun.elapsed().as_secs_f64())
+            engine.run(&texts, &self.lengths, &|_| true, &mut |_, _| Ok(())).map(|()| begun.elapsed().as_secs_f64())
         };
         (0..repeats).map(once).collect()
     }

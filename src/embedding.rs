@@ -103,9 +103,10 @@ pub fn embed(
     for (i, &(provider, precision)) in candidates.iter().enumerate() {
         let maker = RowMaker::new(model, precision);
         let known = find_rows(&mut store, options.store.as_deref(), &maker, &of_distinct, warnings);
-        let missing: Vec<usize> = (0..of_distinct.len()).filter(|&d| known[d].is_none()).collect();
+        let is_missing: Vec<bool> = known.iter().map(Option::is_none).collect();
+        let n_missing = is_missing.iter().filter(|missing| **missing).count();
         let mut filled = None;
-        if !missing.is_empty() {
+        if n_missing > 0 {
             progress.start(Stage::Model, 0);
             let engine = Engine::load(model, runtime, provider, precision, options.threads, options.batching);
             progress.finish();
@@ -125,8 +126,8 @@ pub fn embed(
             n_passages: texts.len(),
             n_distinct: distinct.len(),
             n_tokens: lengths.iter().sum(),
-            n_computed: missing.len(),
-            n_tokens_computed: missing.iter().map(|&d| lengths[d]).sum(),
+            n_computed: n_missing,
+            n_tokens_computed: lengths.iter().zip(&is_missing).filter(|(_, missing)| **missing).map(|(n, _)| n).sum(),
         };
         let dim = filled.as_ref().map(Engine::dim).or_else(|| known.iter().flatten().next().map(Vec::len)).unwrap_or(0);
         let mut rows = Array2::zeros((distinct.len(), dim));
@@ -137,8 +138,8 @@ pub fn embed(
             }
         }
         if let Some(engine) = filled {
-            progress.start(Stage::Embedding, missing.len());
-            engine.run(&of_distinct, &lengths, &missing, &mut |batch, embedded| {
+            progress.start(Stage::Embedding, n_missing);
+            engine.run(&of_distinct, &lengths, &|d| is_missing[d], &mut |batch, embedded| {
                 for (&d, row) in batch.iter().zip(&embedded) {
                     check_row(distinct[d], row, dim)?;
                     rows.row_mut(d).assign(&ArrayView1::from(row));

@@ -11,7 +11,7 @@ use clap::Parser;
 use flags::{BenchFlags, Command, Flags, InputFlags, ModelsAction, OutputFormat};
 use refrain::bench::{self, BenchFormat, BenchReport, write_comparison, write_results};
 use refrain::report::{EmbeddingsFile, ReportFolder, write_json, write_summary};
-use refrain::{Options, analyse};
+use refrain::{Options, Progress, Stage, analyse};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,7 +55,9 @@ fn work(input: &InputFlags, options: &Options, output: Option<&Path>) -> anyhow:
     let watch = watch::Watch::new(input.quiet);
     let report = analyse(&input.paths, options, &watch)?;
     if let Some(folder) = folder {
+        watch.start(Stage::Writing, 0);
         folder.write(&report)?;
+        watch.finish();
     }
     let mut out = std::io::stdout().lock();
     match input.format {

@@ -37,10 +37,10 @@ impl Batching {
         n_tokens.next_multiple_of(self.length_step).max(self.length_step)
     }
 
-    /// Groups the texts that `which` names by padded length, the longest first (the last batches to
-    /// finish are then short ones), each group in batches of as many as the budget holds.
-    fn batches(self, lengths: &[usize], which: &[usize]) -> Vec<Vec<usize>> {
-        let mut order = which.to_vec();
+    /// Groups texts by padded length, the longest first (the last batches to finish are then short
+    /// ones), each group in batches of as many as the budget holds.
+    fn batches(self, lengths: &[usize]) -> Vec<Vec<usize>> {
+        let mut order: Vec<usize> = (0..lengths.len()).collect();
         order.sort_by_key(|&i| (Reverse(lengths[i]), i));
         order
             .chunk_by(|&a, &b| self.padded(lengths[a]) == self.padded(lengths[b]))
@@ -119,13 +119,24 @@ impl Engine {
         self.sessions.len()
     }
 
-    /// Embeds the texts that `which` names; `lengths` are the tokens of each text. `receive` is given
-    /// every batch (indices into `texts`) and its rows as it finishes, on the calling thread.
+    /// Embeds the texts that are wanted, by index; `lengths` are the tokens of each text. `receive` is
+    /// given every batch (indices into `texts`) and its rows as it finishes, on the calling thread.
+    ///
+    /// Batches are made of all texts, and what is not wanted is then left out of them: the batches that
+    /// a killed run left to do are those that it would have done.
     ///
     /// # Errors
     /// [`Error::Inference`] if the model fails on a batch, and what `receive` returns.
-    pub fn run(&self, texts: &[&str], lengths: &[usize], which: &[usize], receive: &mut Receive) -> Result<()> {
-        let batches = self.batching.batches(lengths, which);
+    pub fn run(
+        &self,
+        texts: &[&str],
+        lengths: &[usize],
+        is_wanted: &dyn Fn(usize) -> bool,
+        receive: &mut Receive,
+    ) -> Result<()> {
+        let mut batches = self.batching.batches(lengths);
+        batches.iter_mut().for_each(|batch| batch.retain(|&i| is_wanted(i)));
+        batches.retain(|batch| !batch.is_empty());
         let next = AtomicUsize::new(0);
         // Finished batches wait here for the store; few, so that memory stays what it is.
         let (send, finished) = mpsc::sync_channel(2 * self.sessions.len());
@@ -193,12 +204,11 @@ mod tests {
             length_step in 1usize..40,
         ) {
             let batching = Batching { length_step, ..Default::default() };
-            let which: Vec<usize> = (0..lengths.len()).filter(|i| i % 7 != 3).collect();
-            let batches = batching.batches(&lengths, &which);
+            let batches = batching.batches(&lengths);
             let mut all: Vec<usize> = batches.iter().flatten().copied().collect();
             prop_assert!(all.windows(2).all(|pair| lengths[pair[0]] >= lengths[pair[1]]));
             all.sort_unstable();
-            prop_assert_eq!(all, which);
+            prop_assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
             for batch in &batches {
                 let padded = batching.padded(lengths[batch[0]]);
                 prop_assert!(batch.iter().all(|&i| batching.padded(lengths[i]) == padded && lengths[i] <= padded));
