@@ -88,7 +88,7 @@ fn verify(model: &Model, runtime: &Runtime, engine: &EngineFlags) -> anyhow::Res
 
 /// `refrain cache`
 pub fn cache(clear: bool, engine: &EngineFlags) -> anyhow::Result<u8> {
-    let cache = engine.cache();
+    let cache = engine.runtime().cache;
     let mut out = std::io::stdout().lock();
     if !Store::path(&cache).exists() {
         writeln!(out, "{}: no embeddings are stored", cache.display())?;

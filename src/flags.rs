@@ -178,15 +178,8 @@ pub struct BenchFlags {
     /// Compare with the results in this file (made with --format json)
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
-    /// refrain's cache folder [default: refrain in the user's cache folder]
-    #[arg(long, value_name = "DIR")]
-    cache_dir: Option<PathBuf>,
-    /// Never fetch anything
-    #[arg(long)]
-    offline: bool,
-    /// The ONNX Runtime library to load [env: ORT_DYLIB_PATH]
-    #[arg(long, value_name = "FILE")]
-    onnxruntime: Option<PathBuf>,
+    #[command(flatten)]
+    runtime: RuntimeFlags,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -209,11 +202,7 @@ impl BenchFlags {
             length_steps: self.length_steps.clone(),
             lengths: self.lengths.clone(),
             repeats: self.repeats,
-            runtime: RuntimeOptions {
-                library: self.onnxruntime.clone(),
-                offline: self.offline,
-                cache: cache_folder(self.cache_dir.clone()),
-            },
+            runtime: self.runtime.options(),
         }
     }
 
@@ -268,6 +257,13 @@ pub struct EngineFlags {
     /// Threads to use; 0: one for each core
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Engine")]
     pub threads: usize,
+    #[command(flatten)]
+    runtime: RuntimeFlags,
+}
+
+/// Where ONNX Runtime and everything that is kept are.
+#[derive(Debug, Args)]
+struct RuntimeFlags {
     /// refrain's cache folder [default: refrain in the user's cache folder]
     #[arg(long, value_name = "DIR", help_heading = "Engine")]
     cache_dir: Option<PathBuf>,
@@ -378,13 +374,19 @@ fn n_clusters(typed: &str) -> Result<NClusters, String> {
     }
 }
 
-impl EngineFlags {
-    pub fn cache(&self) -> PathBuf {
-        cache_folder(self.cache_dir.clone())
+impl RuntimeFlags {
+    fn options(&self) -> RuntimeOptions {
+        RuntimeOptions {
+            library: self.onnxruntime.clone(),
+            offline: self.offline,
+            cache: cache_folder(self.cache_dir.clone()),
+        }
     }
+}
 
+impl EngineFlags {
     pub fn runtime(&self) -> RuntimeOptions {
-        RuntimeOptions { library: self.onnxruntime.clone(), offline: self.offline, cache: self.cache() }
+        self.runtime.options()
     }
 
     pub fn embedding(&self) -> EmbeddingOptions {
@@ -393,7 +395,7 @@ impl EngineFlags {
             precision: self.precision.choice(),
             threads: self.threads,
             batching: Batching { batch_tokens: self.batch_tokens, ..Default::default() },
-            store: (!self.no_cache).then(|| self.cache()),
+            store: (!self.no_cache).then(|| self.runtime().cache),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::duplicate::{Kind, WeakestLink};
 use crate::passage::Segment;
 use crate::{Result, Warning};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::io::Write;
 
 #[derive(Serialize)]
@@ -318,24 +319,33 @@ fn header(report: &Report) -> Header<'_> {
 }
 
 fn sources(report: &Report) -> Vec<SourceShown<'_>> {
-    let count = |source: usize, holds: &dyn Fn(usize) -> bool| {
-        report.source_of.iter().enumerate().filter(|&(i, &of)| of as usize == source && holds(i)).count()
-    };
-    let mut documents: Vec<Vec<DocumentShown>> = report.sources.iter().map(|_| vec![]).collect();
-    let number: std::collections::HashMap<&str, usize> =
-        report.sources.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+    let mut shown: Vec<SourceShown> = report
+        .sources
+        .iter()
+        .map(|source| SourceShown {
+            source,
+            documents: vec![],
+            passages: 0,
+            outliers: report.clustering.as_ref().map(|_| 0),
+            in_duplicate_groups: report.duplicates.as_ref().map(|_| 0),
+        })
+        .collect();
+    let number: HashMap<&str, usize> = report.sources.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
     for document in &report.documents {
-        documents[number[document.source.as_str()]]
-            .push(DocumentShown { document: &document.name, metadata: &document.metadata });
+        let document_shown = DocumentShown { document: &document.name, metadata: &document.metadata };
+        shown[number[document.source.as_str()]].documents.push(document_shown);
     }
-    let shown = report.sources.iter().zip(documents).enumerate().map(|(i, (source, documents))| SourceShown {
-        source,
-        documents,
-        passages: count(i, &|_| true),
-        outliers: report.clustering.as_ref().map(|c| count(i, &|passage| c.assignment[passage].is_none())),
-        in_duplicate_groups: report.duplicates.as_ref().map(|d| count(i, &|passage| d.group_of[passage].is_some())),
-    });
-    shown.collect()
+    for (passage, &source) in report.source_of.iter().enumerate() {
+        let shown = &mut shown[source as usize];
+        shown.passages += 1;
+        if let Some((n, clustering)) = shown.outliers.as_mut().zip(report.clustering.as_ref()) {
+            *n += usize::from(clustering.assignment[passage].is_none());
+        }
+        if let Some((n, duplicates)) = shown.in_duplicate_groups.as_mut().zip(report.duplicates.as_ref()) {
+            *n += usize::from(duplicates.group_of[passage].is_some());
+        }
+    }
+    shown
 }
 
 /// `report.json` into a file.
