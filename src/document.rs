@@ -4,13 +4,15 @@
 pub mod embedded;
 pub mod html;
 pub mod json;
+pub mod jsonl;
 pub mod text;
 
 use crate::{Error, Result, Warning, source::Input};
 use serde::Serialize;
 
 /// The formats that are read, for messages.
-pub const FORMATS_READ: &str = "plain text, HTML and JSON (a WordPress post, or any objects and arrays with text)";
+pub const FORMATS_READ: &str =
+    "plain text, HTML, JSON (a WordPress post, or any objects and arrays with text) and JSON Lines";
 
 /// A format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum Format {
     Html,
     /// One JSON value or several in a row.
     Json,
+    /// JSON Lines: each line is a row, and each row a document.
+    Jsonl,
 }
 
 impl Format {
@@ -31,6 +35,7 @@ impl Format {
             Self::Text => "plain text",
             Self::Html => "HTML",
             Self::Json => "JSON",
+            Self::Jsonl => "JSON Lines",
         }
     }
 
@@ -53,7 +58,8 @@ impl Format {
             return Err("binary data (it has NUL bytes)".into());
         }
         if json::looks_like_json(markup) {
-            return Ok(Self::Json);
+            let is_lines = matches!(extension, Some("jsonl" | "ndjson")) || jsonl::looks_like_jsonl(bytes);
+            return Ok(if is_lines { Self::Jsonl } else { Self::Json });
         }
         match extension {
             Some("html" | "htm" | "xhtml") => Ok(Self::Html),
@@ -64,6 +70,28 @@ impl Format {
             _ => Ok(Self::Text),
         }
     }
+}
+
+/// How inputs are read.
+#[derive(Clone, Debug, Default)]
+pub struct DocumentOptions {
+    /// The format of all inputs; default: recognised for each.
+    pub format: Option<Format>,
+    /// What the columns of a table are; a format without rows has none.
+    pub columns: Columns,
+}
+
+/// The columns of a table in which every row is a document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// The text; default: the usual names of such a column.
+    pub text: Option<String>,
+    /// What a row is cited by; default: its number.
+    pub id: Option<String>,
+    /// What the row is known to be about.
+    pub label: Option<String>,
+    /// The row's source; default: the file's.
+    pub source: Option<String>,
 }
 
 /// What a format tells about a document besides its text.
@@ -95,6 +123,8 @@ pub struct Document {
     /// Where `text` begins in the document that `name` names, in bytes: 0, but for a text that a file
     /// of embeddings holds a part of.
     pub offset: usize,
+    /// What it is known to be about: the value of the label column.
+    pub label: Option<String>,
     /// What the format tells besides.
     pub metadata: Metadata,
 }
@@ -108,7 +138,7 @@ pub(crate) struct Extracted {
 
 /// Reads one input. Whatever is wrong with it is a warning and costs only itself.
 #[must_use]
-pub fn read(input: &Input, forced: Option<Format>) -> (Vec<Document>, Vec<Warning>) {
+pub fn read(input: &Input, options: &DocumentOptions) -> (Vec<Document>, Vec<Warning>) {
     let name = &input.name;
     let bytes = match input.read() {
         Ok(bytes) => bytes,
@@ -116,7 +146,7 @@ pub fn read(input: &Input, forced: Option<Format>) -> (Vec<Document>, Vec<Warnin
             return (vec![], vec![Warning::Unreadable { document: name.clone(), reason: error.to_string() }]);
         }
     };
-    parse(name, &input.source, &bytes, input.extension().as_deref(), forced)
+    parse(name, &input.source, &bytes, input.extension().as_deref(), options)
 }
 
 /// Reads one input's bytes; see [`read`].
@@ -126,22 +156,33 @@ pub fn parse(
     source: &str,
     bytes: &[u8],
     extension: Option<&str>,
-    forced: Option<Format>,
+    options: &DocumentOptions,
 ) -> (Vec<Document>, Vec<Warning>) {
     if bytes.trim_ascii().is_empty() {
         return (vec![], vec![Warning::Empty { document: name.into() }]);
     }
+    let DocumentOptions { format: forced, columns } = options;
     let format = match forced.map_or_else(|| Format::recognise(bytes, extension), Ok) {
         Ok(format) => format,
         Err(found) => return (vec![], vec![Warning::UnreadFormat { document: name.into(), found }]),
     };
     let mut warnings = Vec::new();
     let decoded = decode(name, bytes, &mut warnings);
+    let rows = match format {
+        Format::Jsonl => Some(jsonl::of_lines(name, &decoded)),
+        Format::Json if *columns != Columns::default() => Some(jsonl::of_values(name, &decoded)),
+        _ => None,
+    };
+    if let Some(rows) = rows {
+        let (documents, mut more) = jsonl::documents(name, source, rows, columns);
+        warnings.append(&mut more);
+        return (documents, warnings);
+    }
     let mut extracted = match format {
         Format::Text => text::extract(&decoded),
         Format::Html => html::extract(&decoded),
         // Text may begin as JSON does ("[](#top)"), and must not be lost for it.
-        Format::Json => match json::extract(name, &decoded) {
+        Format::Json | Format::Jsonl => match json::extract(name, &decoded) {
             json if forced.is_none() && !json.is_mostly_json => text::extract(&decoded),
             json => json.extracted,
         },
@@ -157,6 +198,7 @@ pub fn parse(
         source: source.into(),
         text,
         offset: 0,
+        label: None,
         metadata,
     });
     (documents.collect(), warnings)
@@ -186,9 +228,9 @@ fn decode(name: &str, bytes: &[u8], warnings: &mut Vec<Warning>) -> String {
 ///
 /// # Errors
 /// [`Error::NoPassages`] with what was found instead.
-pub fn read_all(inputs: &[Input], forced: Option<Format>) -> Result<(Vec<Document>, Vec<Warning>)> {
+pub fn read_all(inputs: &[Input], options: &DocumentOptions) -> Result<(Vec<Document>, Vec<Warning>)> {
     use rayon::prelude::*;
-    let read: Vec<_> = inputs.par_iter().map(|input| read(input, forced)).collect();
+    let read: Vec<_> = inputs.par_iter().map(|input| read(input, options)).collect();
     let mut documents = Vec::new();
     let mut warnings = Vec::new();
     for (mut more, mut warned) in read {
@@ -225,7 +267,7 @@ mod tests {
 
     #[test]
     fn invalid_bytes_are_replaced_counted_and_placed() {
-        let (documents, warnings) = parse("a.txt", "a", b"caf\xe9 cr\xe8me", Some("txt"), None);
+        let (documents, warnings) = parse("a.txt", "a", b"caf\xe9 cr\xe8me", Some("txt"), &DocumentOptions::default());
         assert_eq!(documents[0].text, "caf\u{fffd} cr\u{fffd}me");
         assert_eq!(warnings, [Warning::InvalidUtf8 { document: "a.txt".into(), n_replaced: 2, first_at: 3 }]);
     }
@@ -237,17 +279,21 @@ mod tests {
             "[\"quoted\"](link) and then much more text than that.",
             "[[Wiki]] text",
         ] {
-            let (documents, warnings) = parse("a.md", "a", text.as_bytes(), Some("md"), None);
+            let (documents, warnings) = parse("a.md", "a", text.as_bytes(), Some("md"), &DocumentOptions::default());
             assert_eq!((documents[0].text.as_str(), warnings), (text, vec![]));
         }
-        let (documents, _) = parse("a.json", "a", b"[[Wiki]] text", Some("json"), Some(Format::Json));
+        let forced = DocumentOptions { format: Some(Format::Json), ..Default::default() };
+        let (documents, _) = parse("a.json", "a", b"[[Wiki]] text", Some("json"), &forced);
         assert!(documents.is_empty(), "forced");
     }
 
     #[test]
     fn empty_files_and_files_without_text_are_warnings() {
-        assert_eq!(parse("a", "a", b" \n", None, None).1, [Warning::Empty { document: "a".into() }]);
-        let (documents, warnings) = parse("a", "a", br#"{"id": 1}"#, None, None);
+        assert_eq!(
+            parse("a", "a", b" \n", None, &DocumentOptions::default()).1,
+            [Warning::Empty { document: "a".into() }]
+        );
+        let (documents, warnings) = parse("a", "a", br#"{"id": 1}"#, None, &DocumentOptions::default());
         assert!(documents.is_empty());
         assert_eq!(warnings, [Warning::NoText { document: "a".into(), format: "JSON" }]);
     }

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use refrain::Options;
 use refrain::bench::{BenchFormat, BenchOptions};
 use refrain::cluster::{Algorithm, ClusterOptions, NClusters};
-use refrain::document::Format;
+use refrain::document::{Columns, DocumentOptions, Format};
 use refrain::duplicate::{DuplicateOptions, Kind};
 use refrain::embedding::{
     Batching, DEFAULT_MODEL, EmbeddingOptions, Precision, Provider, ProviderChoice, RuntimeOptions, cache_folder,
@@ -123,6 +123,15 @@ pub struct InputFlags {
     /// The format of every input
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Input")]
     input_format: InputFormat,
+    /// Of JSON rows, the column with the text [default: text, content, body and the like]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    text_column: Option<String>,
+    /// Of JSON rows, the column that a row is cited by [default: the number of its line]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    id_column: Option<String>,
+    /// Of JSON rows, the column with the row's source [default: the file]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    source_column: Option<String>,
     /// Where passages end
     #[arg(long, value_enum, default_value_t, value_name = "UNIT", help_heading = "Input")]
     segment: SegmentFlag,
@@ -315,6 +324,8 @@ enum InputFormat {
     Text,
     Html,
     Json,
+    /// A document on every line
+    Jsonl,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -404,11 +415,20 @@ impl InputFlags {
     fn options(&self, cluster: Option<&ClusterFlags>, duplicate: Option<&DuplicateFlags>) -> Options {
         Options {
             source: SourceOptions { include: self.include.clone(), exclude: self.exclude.clone() },
-            format: match self.input_format {
-                InputFormat::Auto => None,
-                InputFormat::Text => Some(Format::Text),
-                InputFormat::Html => Some(Format::Html),
-                InputFormat::Json => Some(Format::Json),
+            document: DocumentOptions {
+                format: match self.input_format {
+                    InputFormat::Auto => None,
+                    InputFormat::Text => Some(Format::Text),
+                    InputFormat::Html => Some(Format::Html),
+                    InputFormat::Json => Some(Format::Json),
+                    InputFormat::Jsonl => Some(Format::Jsonl),
+                },
+                columns: Columns {
+                    text: self.text_column.clone(),
+                    id: self.id_column.clone(),
+                    label: None,
+                    source: self.source_column.clone(),
+                },
             },
             passage: PassageOptions {
                 segment: match self.segment {

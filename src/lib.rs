@@ -50,7 +50,7 @@ pub use warning::Warning;
 
 use cluster::ClusterOptions;
 use document::embedded::EmbeddedRows;
-use document::{Document, Format};
+use document::{Document, DocumentOptions};
 use duplicate::{DuplicateOptions, ExactClasses};
 use embedding::{DEFAULT_MODEL, EmbeddingCounts, EmbeddingOptions, Model, Runtime, RuntimeOptions};
 use ndarray::Array2;
@@ -63,8 +63,8 @@ use source::{Input, SourceOptions};
 pub struct Options {
     /// Which files of the folders that are named.
     pub source: SourceOptions,
-    /// The format of all inputs; default: recognised for each.
-    pub format: Option<Format>,
+    /// How inputs are read.
+    pub document: DocumentOptions,
     /// How documents are cut.
     pub passage: PassageOptions,
     /// The model: a name that is at hand, or a folder.
@@ -83,7 +83,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             source: SourceOptions::default(),
-            format: None,
+            document: DocumentOptions::default(),
             passage: PassageOptions::default(),
             model: DEFAULT_MODEL.into(),
             runtime: RuntimeOptions { cache: embedding::cache_folder(None), ..Default::default() },
@@ -133,7 +133,7 @@ pub fn read(paths: &[String], options: &Options) -> Result<Corpus> {
 }
 
 fn read_inputs(model: &Model, inputs: &[Input], mut warnings: Vec<Warning>, options: &Options) -> Result<Corpus> {
-    let (documents, mut read_warnings) = document::read_all(inputs, options.format)?;
+    let (documents, mut read_warnings) = document::read_all(inputs, &options.document)?;
     warnings.append(&mut read_warnings);
     let mut segmented = passage::segment(&documents, &model.token_counter()?, &options.passage)?;
     warnings.append(&mut segmented.warnings);

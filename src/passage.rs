@@ -374,6 +374,7 @@ mod tests {
             source: "d".into(),
             text: text.into(),
             offset: 0,
+            label: None,
             metadata: crate::document::Metadata::default(),
         }
     }

@@ -55,6 +55,19 @@ pub enum Warning {
         /// The format it was read as.
         format: &'static str,
     },
+    /// Rows of a table that hold no text.
+    RowsWithoutText {
+        /// The file.
+        document: String,
+        /// How many rows.
+        n_rows: usize,
+        /// The number of the first, from 1.
+        first_row: usize,
+        /// The columns it has besides those that were named for an id, a label or a source.
+        columns_found: Vec<String>,
+        /// The text column that was named.
+        column: Option<String>,
+    },
     /// Sentences longer than the model reads, divided between words.
     DividedSentences {
         /// The document.
@@ -102,6 +115,7 @@ impl Warning {
             | Self::Empty { .. }
             | Self::InvalidUtf8 { .. }
             | Self::DamagedJson { .. }
+            | Self::RowsWithoutText { .. }
             | Self::NoText { .. } => true,
             Self::DividedSentences { .. }
             | Self::ProviderFallback { .. }
@@ -131,6 +145,13 @@ impl fmt::Display for Warning {
             Self::NoText { document, format } => {
                 write!(f, "{document}: no text found in it (read as {format}); try another --input-format")
             }
+            Self::RowsWithoutText { document, n_rows, first_row, columns_found, column } => write!(
+                f,
+                "{document}: {n_rows} {} no text{}, the first is row {first_row} with the columns {}; name the right one with --text-column",
+                plural(*n_rows, "row has", "rows have"),
+                column.as_ref().map_or_else(String::new, |column| format!(" in column `{column}`")),
+                columns_found.join(", ")
+            ),
             Self::DividedSentences { document, n_sentences, max_tokens } => write!(
                 f,
                 "{document}: {n_sentences} {} longer than the model's {max_tokens} tokens, divided between words",

@@ -104,6 +104,7 @@ fn document(input: &Input, row: usize) -> Document {
         source: input.source.clone(),
         text: String::new(),
         offset: 0,
+        label: None,
         metadata: Metadata::default(),
     }
 }

@@ -50,19 +50,12 @@ pub(crate) fn extract(name: &str, decoded: &str) -> FromJson {
     while let Some(value) = reader.next_value() {
         collect(&value, &mut extracted.texts);
     }
-    if let Some((at, what)) = &reader.problem {
-        extracted.warnings.push(Warning::DamagedJson {
-            document: name.into(),
-            problem: format!("{what} at {}", line_and_column(decoded, *at)),
-            recovered_bytes: reader.at,
-            total_bytes: decoded.len(),
-        });
-    }
+    extracted.warnings.extend(reader.warning(name));
     let is_mostly_json = reader.problem.is_none() || reader.at * 2 >= decoded.len() && !extracted.texts.is_empty();
     FromJson { extracted, is_mostly_json }
 }
 
-fn line_and_column(text: &str, at: usize) -> String {
+pub(super) fn line_and_column(text: &str, at: usize) -> String {
     let before = &text.as_bytes()[..at];
     let line = before.split(|&b| b == b'\n').count();
     let column = at - before.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1) + 1;
@@ -71,33 +64,26 @@ fn line_and_column(text: &str, at: usize) -> String {
 
 /// Turns a value into documents: an object with text of its own is one, and where it has none, and
 /// in arrays, the search goes on inside.
-fn collect(value: &Value, texts: &mut Vec<(String, Metadata)>) {
+pub(super) fn collect(value: &Value, texts: &mut Vec<(String, Metadata)>) {
     match value {
         Value::Array(values) => {
             let strings: Vec<&str> = values.iter().filter_map(Value::prose).collect();
             if !strings.is_empty() {
-                texts.push((join(strings.into_iter().map(plain)), Metadata::default()));
+                texts.push((joined(strings.into_iter().map(plain)), Metadata::default()));
             }
             values.iter().for_each(|value| collect(value, texts));
         }
         Value::Object(fields) => {
-            let find = |names: &[&str]| names.iter().find_map(|name| value.field(name)?.rendered());
-            let title = find(&TITLE_FIELDS).map(plain).filter(|title| !title.is_empty());
+            let metadata = metadata(value);
             let bodies: Vec<&str> = BODY_FIELDS.iter().filter_map(|name| value.field(name)?.rendered()).collect();
             let text = if bodies.is_empty() {
-                join(fields.iter().filter_map(|(_, value)| value.prose()).map(plain))
+                joined(fields.iter().filter_map(|(_, value)| value.prose()).map(plain))
             } else {
-                join(title.iter().cloned().chain(bodies.into_iter().map(plain)))
+                joined(metadata.title.iter().cloned().chain(bodies.into_iter().map(plain)))
             };
             if text.is_empty() {
                 fields.iter().for_each(|(_, value)| collect(value, texts));
             } else {
-                let metadata = Metadata {
-                    title,
-                    url: find(&URL_FIELDS).map(str::to_owned),
-                    date: find(&DATE_FIELDS).map(str::to_owned),
-                    language: find(&LANGUAGE_FIELDS).map(str::to_owned),
-                };
                 texts.push((text, metadata));
             }
         }
@@ -105,34 +91,53 @@ fn collect(value: &Value, texts: &mut Vec<(String, Metadata)>) {
     }
 }
 
-fn plain(text: &str) -> String {
+/// What an object's own fields tell besides its text.
+pub(super) fn metadata(object: &Value) -> Metadata {
+    let find = |names: &[&str]| names.iter().find_map(|name| object.field(name)?.rendered());
+    Metadata {
+        title: find(&TITLE_FIELDS).map(plain).filter(|title| !title.is_empty()),
+        url: find(&URL_FIELDS).map(str::to_owned),
+        date: find(&DATE_FIELDS).map(str::to_owned),
+        language: find(&LANGUAGE_FIELDS).map(str::to_owned),
+    }
+}
+
+pub(super) fn plain(text: &str) -> String {
     if html::looks_like_html(text) { html::fragment_text(text) } else { text.trim().replace("\r\n", "\n") }
 }
 
-fn join(parts: impl Iterator<Item = String>) -> String {
+pub(super) fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 #[derive(Debug, PartialEq)]
-enum Value {
+pub(super) enum Value {
     String(String),
     Array(Vec<Value>),
     /// In the file's order, names repeated as they are.
     Object(Vec<(String, Value)>),
-    /// A number, `true`, `false` or `null`: never text.
-    Other,
+    /// A number, `true`, `false` or `null`, as it is written: never text.
+    Plain(String),
 }
 
 impl Value {
-    fn field(&self, name: &str) -> Option<&Value> {
+    pub fn field(&self, name: &str) -> Option<&Value> {
         match self {
             Self::Object(fields) => fields.iter().find(|(n, _)| n == name).map(|(_, value)| value),
             _ => None,
         }
     }
 
+    /// The names of an object's fields.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Object(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
+            _ => vec![],
+        }
+    }
+
     /// A string, or what WordPress and Atom wrap around one.
-    fn rendered(&self) -> Option<&str> {
+    pub fn rendered(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
             _ => ["rendered", "$t", "#text", "_"].iter().find_map(|name| match self.field(name) {
@@ -154,16 +159,28 @@ impl Value {
 }
 
 /// A JSON reader that goes on where the grammar is broken and remembers the first place.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     text: &'a str,
-    at: usize,
-    problem: Option<(usize, &'static str)>,
+    /// How far the text was read, in bytes.
+    pub at: usize,
+    /// The first place where the grammar is broken, and how.
+    pub problem: Option<(usize, &'static str)>,
     gave_up: bool,
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a str) -> Self {
+    pub fn new(text: &'a str) -> Self {
         Self { text, at: 0, problem: None, gave_up: false }
+    }
+
+    /// What is wrong with the file `name`, if anything is.
+    pub fn warning(&self, name: &str) -> Option<Warning> {
+        self.problem.map(|(at, what)| Warning::DamagedJson {
+            document: name.into(),
+            problem: format!("{what} at {}", line_and_column(self.text, at)),
+            recovered_bytes: self.at,
+            total_bytes: self.text.len(),
+        })
     }
 
     fn peek(&self) -> Option<u8> {
@@ -181,7 +198,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next value at the top; `None` at the end and where nothing more can be made of the text.
-    fn next_value(&mut self) -> Option<Value> {
+    pub fn next_value(&mut self) -> Option<Value> {
         self.skip_space();
         if self.gave_up || self.peek().is_none() {
             return None;
@@ -215,7 +232,7 @@ impl<'a> Reader<'a> {
                 if !matches!(word, "true" | "false" | "null") && word.parse::<f64>().is_err() {
                     self.note(start, "a bare word");
                 }
-                Some(Value::Other)
+                Some(Value::Plain(word.to_owned()))
             }
             _ => None,
         }
@@ -428,7 +445,7 @@ mod tests {
             serde_json::Value::String(s) => Value::String(s.clone()),
             serde_json::Value::Array(a) => Value::Array(a.iter().map(as_value).collect()),
             serde_json::Value::Object(o) => Value::Object(o.iter().map(|(k, v)| (k.clone(), as_value(v))).collect()),
-            _ => Value::Other,
+            plain => Value::Plain(plain.to_string()),
         }
     }
 

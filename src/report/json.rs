@@ -39,6 +39,14 @@ struct OptionsShown<'a> {
     include: &'a [String],
     exclude: &'a [String],
     input_format: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_column: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_column: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label_column: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_column: Option<&'a str>,
     segment: &'static str,
     min_chars: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -270,7 +278,11 @@ fn header(report: &Report) -> Header<'_> {
         options: OptionsShown {
             include: &options.source.include,
             exclude: &options.source.exclude,
-            input_format: options.format.map_or("auto", crate::document::Format::name),
+            input_format: options.document.format.map_or("auto", crate::document::Format::name),
+            text_column: options.document.columns.text.as_deref(),
+            id_column: options.document.columns.id.as_deref(),
+            label_column: options.document.columns.label.as_deref(),
+            source_column: options.document.columns.source.as_deref(),
             segment: match options.passage.segment {
                 Segment::Paragraph => "paragraph",
                 Segment::Line => "line",
