@@ -301,6 +301,10 @@ struct ClusterFlags {
     /// What finds the centroids
     #[arg(long, value_enum, default_value_t, value_name = "NAME", help_heading = "Themes")]
     algorithm: AlgorithmFlag,
+    /// Of JSON rows, the column with what a row is known to be about: how well the themes agree with
+    /// these labels is printed
+    #[arg(long, value_name = "NAME", help_heading = "Themes")]
+    label_column: Option<String>,
     /// Decides every random choice
     #[arg(long, default_value_t = ClusterOptions::default().seed, value_name = "N", help_heading = "Themes")]
     seed: u64,
@@ -426,7 +430,7 @@ impl InputFlags {
                 columns: Columns {
                     text: self.text_column.clone(),
                     id: self.id_column.clone(),
-                    label: None,
+                    label: cluster.and_then(|flags| flags.label_column.clone()),
                     source: self.source_column.clone(),
                 },
             },

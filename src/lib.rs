@@ -39,6 +39,8 @@ pub mod duplicate;
 
 pub mod theme;
 
+pub mod evaluation;
+
 pub mod report;
 
 pub mod bench;
@@ -48,12 +50,13 @@ pub use progress::{Progress, Silent, Stage};
 pub use report::Report;
 pub use warning::Warning;
 
-use cluster::ClusterOptions;
+use cluster::{ClusterOptions, Clustering};
 use document::embedded::EmbeddedRows;
 use document::{Document, DocumentOptions};
 use duplicate::{DuplicateOptions, ExactClasses};
 use embedding::{DEFAULT_MODEL, EmbeddingCounts, EmbeddingOptions, Model, Runtime, RuntimeOptions};
-use ndarray::Array2;
+use evaluation::Agreement;
+use ndarray::{Array2, ArrayView2};
 use passage::{Passage, PassageOptions};
 use report::{ModelShown, Timings};
 use source::{Input, SourceOptions};
@@ -135,6 +138,12 @@ pub fn read(paths: &[String], options: &Options) -> Result<Corpus> {
 fn read_inputs(model: &Model, inputs: &[Input], mut warnings: Vec<Warning>, options: &Options) -> Result<Corpus> {
     let (documents, mut read_warnings) = document::read_all(inputs, &options.document)?;
     warnings.append(&mut read_warnings);
+    if let Some(column) = &options.document.columns.label
+        && documents.iter().all(|document| document.label.is_none())
+    {
+        let found = format!("`{column}`, which holds no label in any row");
+        return Err(Error::Option { option: "--label-column", found, expected: "a column of JSON rows".into() });
+    }
     let mut segmented = passage::segment(&documents, &model.token_counter()?, &options.passage)?;
     warnings.append(&mut segmented.warnings);
     let passage::Segmentation { passages, n_short, n_split, .. } = segmented;
@@ -224,6 +233,8 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         }
         None => None,
     };
+    let agreement =
+        clustering.as_ref().and_then(|clustering| agreement(rows.view(), clustering, &documents, &passages));
     let themes = clustering.as_ref().map(|clustering| theme::describe(&texts, &source_of, &classes, clustering));
     if themes.as_ref().is_some_and(Vec::is_empty) {
         warnings.push(Warning::FewPassages { n_distinct: classes.representatives().len() });
@@ -255,9 +266,29 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         documents,
         passages,
         clustering,
+        agreement,
         themes,
         duplicates,
         embedded: counts,
         timings,
     })
+}
+
+/// How well the clusters agree with the labels of the passages' documents. An outlier counts with the
+/// cluster that is nearest, so that the figures are those of the whole partition.
+fn agreement(
+    rows: ArrayView2<f32>,
+    clustering: &Clustering,
+    documents: &[Document],
+    passages: &[Passage],
+) -> Option<Agreement> {
+    let labels: Vec<Option<&str>> =
+        passages.iter().map(|passage| documents[passage.document as usize].label.as_deref()).collect();
+    if labels.iter().all(Option::is_none) || clustering.sizes.is_empty() {
+        return None;
+    }
+    let nearest = similarity::nearest(rows, clustering.centroids.view());
+    let clusters: Vec<u32> =
+        clustering.assignment.iter().zip(&nearest).map(|(own, nearest)| own.unwrap_or(nearest.centroid)).collect();
+    Agreement::of(&labels, &clusters)
 }

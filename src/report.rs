@@ -20,6 +20,7 @@ use crate::cluster::Clustering;
 use crate::document::Document;
 use crate::duplicate::{DuplicatePair, Duplicates};
 use crate::embedding::{EmbeddingCounts, Precision, Provider};
+use crate::evaluation::Agreement;
 use crate::passage::Passage;
 use crate::theme::Theme;
 use crate::{Options, Warning};
@@ -55,6 +56,8 @@ pub struct Report {
     pub passages: Vec<Passage>,
     /// The clusters, if asked for.
     pub clustering: Option<Clustering>,
+    /// How well the clusters agree with the labels, if there are any.
+    pub agreement: Option<Agreement>,
     /// The themes, if asked for, in the order of the clusters.
     pub themes: Option<Vec<Theme>>,
     /// The duplicates, if asked for.

@@ -18,6 +18,8 @@ struct ReportJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     clustering: Option<ClusteringShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    agreement: Option<AgreementShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     themes: Option<Vec<ThemeShown<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate_groups: Option<Vec<GroupShown<'a>>>,
@@ -132,6 +134,19 @@ struct ClusteringShown {
     curve: Vec<CurvePoint>,
 }
 
+/// How well the clusters agree with the labels; outliers count with the nearest cluster.
+#[derive(Serialize)]
+struct AgreementShown {
+    labelled_passages: usize,
+    labels: usize,
+    clusters: usize,
+    v_measure: f64,
+    homogeneity: f64,
+    completeness: f64,
+    ari: f64,
+    nmi: f64,
+}
+
 #[derive(Serialize)]
 struct CurvePoint {
     n_clusters: usize,
@@ -234,6 +249,16 @@ fn shown(report: &Report) -> ReportJson<'_> {
                     silhouette: rounded(silhouette),
                 })
                 .collect(),
+        }),
+        agreement: report.agreement.map(|agreement| AgreementShown {
+            labelled_passages: agreement.n_labelled,
+            labels: agreement.n_labels,
+            clusters: agreement.n_clusters,
+            v_measure: rounded(agreement.v_measure as f32),
+            homogeneity: rounded(agreement.homogeneity as f32),
+            completeness: rounded(agreement.completeness as f32),
+            ari: rounded(agreement.ari as f32),
+            nmi: rounded(agreement.nmi as f32),
         }),
         themes: report.themes.as_ref().map(|themes| {
             let themes = themes.iter().map(|theme| ThemeShown {

@@ -25,6 +25,7 @@ pub fn write_summary(report: &Report, files: Option<&str>, width: usize, out: &m
     let mut page = Page { out, width: width.clamp(40, 160), bold: Style::new().bold(), dim: Style::new().dim() };
     header(report, &mut page)?;
     themes(report, &mut page)?;
+    agreement(report, &mut page)?;
     duplicates(report, &mut page)?;
     skipped(report, &mut page)?;
     closing(report, files, &mut page)
@@ -133,6 +134,21 @@ fn themes(report: &Report, page: &mut Page) -> Result<()> {
         page.line(&format!("      … and {} more in themes.csv", themes.len() - MAX_THEMES))?;
     }
     Ok(())
+}
+
+fn agreement(report: &Report, page: &mut Page) -> Result<()> {
+    let Some(agreement) = report.agreement else { return Ok(()) };
+    page.heading("Agreement with the labels")?;
+    page.line(&format!(
+        "      V-measure {:.3} (homogeneity {:.3}, completeness {:.3}) · ARI {:.3} · NMI {:.3}",
+        agreement.v_measure, agreement.homogeneity, agreement.completeness, agreement.ari, agreement.nmi
+    ))?;
+    page.line(&format!(
+        "      {} with {} in {}, outliers counted with the nearest",
+        count(agreement.n_labelled, "passage", "passages"),
+        count(agreement.n_labels, "label", "labels"),
+        count(agreement.n_clusters, "theme", "themes")
+    ))
 }
 
 fn duplicates(report: &Report, page: &mut Page) -> Result<()> {
