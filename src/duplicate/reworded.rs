@@ -1,8 +1,8 @@
-//! Reworded pairs: all pairs of rows with a cosine of at least the threshold, by brute force.
+//! Reworded pairs: all pairs of rows with a cosine of at least the threshold, found exactly.
 
 use super::Kind;
-use crate::similarity;
-use ndarray::{ArrayView2, Axis};
+use crate::similarity::{self, Kernel};
+use ndarray::ArrayView2;
 use std::collections::HashSet;
 
 /// Pairs of the `distinct` rows, as indices into it, that are not among the `lexical` ones.
@@ -13,9 +13,12 @@ pub(super) fn pairs(
     threshold: f32,
 ) -> Vec<(u32, u32, Kind)> {
     let lexical: HashSet<(u32, u32)> = lexical.iter().map(|&(a, b, _)| (a, b)).collect();
-    similarity::pairs_at_least(rows.select(Axis(0), distinct).view(), threshold)
-        .into_iter()
-        .filter(|&(a, b, _)| !lexical.contains(&(a, b)))
-        .map(|(a, b, _)| (a, b, Kind::Reworded))
-        .collect()
+    let of: Vec<u32> = distinct.iter().map(|&i| i as u32).collect();
+    let mut pairs = Vec::new();
+    similarity::for_each_pair_at_least(rows, &of, of.len(), threshold, Kernel::fastest(), |found| {
+        let rest = found.iter().filter(|pair| !lexical.contains(&(pair.a, pair.b)));
+        pairs.extend(rest.map(|pair| (pair.a, pair.b, Kind::Reworded)));
+    });
+    pairs.sort_unstable_by_key(|&(a, b, _)| (a, b));
+    pairs
 }

@@ -1,7 +1,63 @@
-//! The only unsafe code: the call of the `gemm` crate's matrix product, which takes pointers.
-#![allow(unsafe_code, reason = "gemm's interface is pointers and strides; the shapes are checked here")]
+//! The only unsafe code. Two leaves of inner loops, each with a scalar twin that the tests hold it to:
+//! the call of the `gemm` crate's matrix product, which takes pointers, and the screens of 8-bit rows
+//! in the instruction sets that a CPU may have.
+#![allow(unsafe_code, reason = "gemm's interface is pointers and strides, that of the instruction sets intrinsics")]
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod vnni;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
+
+/// Rows of a left block: with two registers of 32-bit sums each, and the factors, they fill the 32
+/// registers of AVX-512.
+pub(super) const BLOCK: usize = 12;
+/// Rows of a panel: two registers of 32-bit sums.
+pub(super) const PANEL: usize = 32;
+
+/// 64 bytes that stand on one cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Line(pub [u8; 64]);
+
+/// Twelve 8-bit rows, and what a pair with each must reach.
+pub(super) struct LeftBlock<'a, G> {
+    /// For each group of four dimensions, the four values of each row.
+    pub groups: &'a [[G; BLOCK]],
+    /// −128 Σ q: takes back what the offset of the panel's values adds to a product.
+    pub offset: &'a [i32; BLOCK],
+    /// Length of one step, so that `q * scale` is about the row.
+    pub scale: &'a [f32; BLOCK],
+    /// A pair survives from here on.
+    pub least: &'a [f32; BLOCK],
+}
+
+/// Thirty-two 8-bit rows.
+pub(super) struct Panel<'a> {
+    /// For each group of four dimensions, the four values of each row, plus 128.
+    pub lines: &'a [[Line; 2]],
+    /// Length of one step of each row.
+    pub scale: &'a [f32; PANEL],
+    /// What each row adds at most to a product's error.
+    pub error: &'a [f32; PANEL],
+}
+
+/// A screen in one instruction set. A value of it shows that the CPU has the set.
+///
+/// All screens do the same, to the bit: with `p` the integer product of row `i` of the block and row
+/// `j` of the panel, bit `j` of entry `i` is set if `p * scale_j * scale_i + error_j >= least_i`, in
+/// f32 from left to right.
+pub(super) trait Screen: Copy + Sync {
+    /// Four values of a left row, as the instruction set wants them.
+    type Group: Copy + Default + Send + Sync;
+
+    fn group(values: [i8; 4]) -> Self::Group;
+
+    /// # Panics
+    /// If the block and the panel differ in width.
+    fn survivors(self, left: &LeftBlock<Self::Group>, panel: &Panel) -> [u32; BLOCK];
+}
 
 /// `out` = `x` `y`ᵀ for `x` (n, dim), `y` (m, dim), `out` (n, m), whatever their strides.
 ///
@@ -42,7 +98,7 @@ pub(super) fn products(x: ArrayView2<f32>, y: ArrayView2<f32>, mut out: ArrayVie
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::similarity::tests::unit_rows;
     use ndarray::{Array2, s};
@@ -53,6 +109,60 @@ mod tests {
         Array2::from_shape_fn((x.nrows(), y.nrows()), |(i, j)| x.row(i).iter().zip(y.row(j)).map(|(a, b)| a * b).sum())
     }
 
+    /// The scalar twin of the screens.
+    #[derive(Clone, Copy)]
+    pub struct Scalar;
+
+    impl Screen for Scalar {
+        type Group = [i8; 4];
+
+        fn group(values: [i8; 4]) -> [i8; 4] {
+            values
+        }
+
+        fn survivors(self, left: &LeftBlock<[i8; 4]>, panel: &Panel) -> [u32; BLOCK] {
+            let mut survivors = [0; BLOCK];
+            for (i, j) in (0..BLOCK).flat_map(|i| (0..PANEL).map(move |j| (i, j))) {
+                let mut product = left.offset[i];
+                for (group, lines) in left.groups.iter().zip(panel.lines) {
+                    for k in 0..4 {
+                        product += i32::from(group[i][k]) * i32::from(lines[j / 16].0[j % 16 * 4 + k]);
+                    }
+                }
+                let most = product as f32 * panel.scale[j] * left.scale[i] + panel.error[j];
+                survivors[i] |= u32::from(most >= left.least[i]) << j;
+            }
+            survivors
+        }
+    }
+
+    /// A block and a panel from a seed, of any values that are allowed, the largest among them.
+    fn assert_like_its_twin<S: Screen>(screen: S, n_groups: usize, seed: u64, extreme: bool) {
+        use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+        let mut random = rand_xoshiro::Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut values: Vec<[[i8; 4]; BLOCK]> = vec![[[0; 4]; BLOCK]; n_groups];
+        let mut lines = vec![[Line([0; 64]); 2]; n_groups];
+        for value in values.as_flattened_mut().as_flattened_mut() {
+            *value = if extreme { 127 } else { (random.next_u32() % 255) as u8 as i8 }.max(-127);
+        }
+        for line in lines.as_flattened_mut() {
+            line.0.iter_mut().for_each(|value| *value = if extreme { 255 } else { (random.next_u32() % 256) as u8 });
+        }
+        let offset = std::array::from_fn(|i| -128 * values.iter().flat_map(|g| g[i]).map(i32::from).sum::<i32>());
+        let unit = |random: &mut rand_xoshiro::Xoshiro256PlusPlus| random.next_u32() as f32 / u32::MAX as f32;
+        let scale = std::array::from_fn(|_| unit(&mut random) / 100.0);
+        let panel_scale = std::array::from_fn(|_| unit(&mut random) / 100.0);
+        let error = std::array::from_fn(|j| if j == 5 { f32::NEG_INFINITY } else { unit(&mut random) / 10.0 });
+        let least =
+            std::array::from_fn(|i| if i == 7 { f32::INFINITY } else { (unit(&mut random) - 0.5) * n_groups as f32 });
+        let panel = Panel { lines: &lines, scale: &panel_scale, error: &error };
+        let left = LeftBlock { groups: &values, offset: &offset, scale: &scale, least: &least };
+        let expected = Scalar.survivors(&left, &panel);
+        let groups: Vec<[S::Group; BLOCK]> = values.iter().map(|rows| rows.map(S::group)).collect();
+        let left = LeftBlock { groups: &groups, offset: &offset, scale: &scale, least: &least };
+        assert_eq!(screen.survivors(&left, &panel), expected);
+    }
+
     proptest! {
         #[test]
         fn products_are_those_made_by_hand(n in 0usize..40, m in 0usize..40, dim in 1usize..70, step in 1usize..3, seed: u64) {
@@ -61,6 +171,17 @@ mod tests {
             let mut out = Array2::from_elem((x.nrows(), y.nrows()), f32::NAN);
             products(x, y, out.view_mut());
             prop_assert!((out - by_hand(x, y)).iter().all(|d| d.abs() < 1e-5));
+        }
+
+        #[cfg(target_arch = "x86_64")]
+        #[test]
+        fn screens_are_like_their_scalar_twin(n_groups in 0usize..130, seed: u64, extreme: bool) {
+            if let Some(screen) = vnni::Vnni::new() {
+                assert_like_its_twin(screen, n_groups, seed, extreme);
+            }
+            if let Some(screen) = avx2::Avx2::new() {
+                assert_like_its_twin(screen, n_groups, seed, extreme);
+            }
         }
     }
 
