@@ -260,10 +260,11 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_library_cut_short_is_refused_before_the_loader_sees_it() {
+        // An eighth ends within what is loaded; half of it need not, as debug information comes last.
         let whole = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("libonnxruntime.so");
-        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        std::fs::write(&path, &whole[..whole.len() / 8]).unwrap();
         let reason = check_whole(&path).unwrap_err();
         assert!(reason.contains("is damaged"), "{reason}");
         std::fs::write(&path, &whole).unwrap();

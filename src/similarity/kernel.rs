@@ -125,9 +125,8 @@ pub(super) mod tests {
             for (i, j) in (0..BLOCK).flat_map(|i| (0..PANEL).map(move |j| (i, j))) {
                 let mut product = left.offset[i];
                 for (group, lines) in left.groups.iter().zip(panel.lines) {
-                    for k in 0..4 {
-                        product += i32::from(group[i][k]) * i32::from(lines[j / 16].0[j % 16 * 4 + k]);
-                    }
+                    let right = &lines[j / 16].0.as_chunks::<4>().0[j % 16];
+                    product += group[i].iter().zip(right).map(|(&x, &y)| i32::from(x) * i32::from(y)).sum::<i32>();
                 }
                 let most = product as f32 * panel.scale[j] * left.scale[i] + panel.error[j];
                 survivors[i] |= u32::from(most >= left.least[i]) << j;

@@ -96,7 +96,8 @@ impl Quantised {
             let mut sum = 0;
             for (g, lines) in self.panel(row / PANEL).lines.iter().enumerate() {
                 let place = row % PANEL;
-                let values = lines[place / 16].0.as_chunks::<4>().0[place % 16].map(|value| (value ^ 128).cast_signed());
+                let values =
+                    lines[place / 16].0.as_chunks::<4>().0[place % 16].map(|value| (value ^ 128).cast_signed());
                 sum += values.map(i32::from).iter().sum::<i32>();
                 left.groups[block * self.n_groups + g][i] = S::group(values);
             }

@@ -1,8 +1,8 @@
 //! AVX-512 VNNI: `vpdpbusd` multiplies 64 pairs of 8-bit values and adds them up by fours.
 
-use super::{BLOCK, LeftBlock, Line, Panel, Screen};
+use super::{BLOCK, LeftBlock, Line, PANEL, Panel, Screen};
 use std::arch::x86_64::{
-    __m512i, _CMP_GE_OQ, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_load_si512,
+    __m512, __m512i, _CMP_GE_OQ, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_load_si512,
     _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps,
 };
 
@@ -43,20 +43,23 @@ unsafe fn survivors(left: &LeftBlock<i32>, panel: &Panel) -> [u32; BLOCK] {
             sums[1] = _mm512_dpbusd_epi32(sums[1], second, value);
         }
     }
+    let (scale, error) = (halves(panel.scale), halves(panel.error));
     let mut survivors = [0; BLOCK];
-    for half in 0..2 {
-        // SAFETY: 16 f32 are read of the 32 from each pointer, the first or the last.
-        let (scale, error) = unsafe {
-            (_mm512_loadu_ps(panel.scale[16 * half..].as_ptr()), _mm512_loadu_ps(panel.error[16 * half..].as_ptr()))
-        };
-        for (i, survivors) in survivors.iter_mut().enumerate() {
-            let product = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[i][half]), scale);
-            let most = _mm512_add_ps(_mm512_mul_ps(product, _mm512_set1_ps(left.scale[i])), error);
+    for (i, (survivors, sums)) in survivors.iter_mut().zip(sums).enumerate() {
+        for (half, sum) in sums.into_iter().enumerate() {
+            let product = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale[half]);
+            let most = _mm512_add_ps(_mm512_mul_ps(product, _mm512_set1_ps(left.scale[i])), error[half]);
             let mask = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(most, _mm512_set1_ps(left.least[i]));
             *survivors |= u32::from(mask) << (16 * half);
         }
     }
     survivors
+}
+
+#[target_feature(enable = "avx512f")]
+fn halves(values: &[f32; PANEL]) -> [__m512; 2] {
+    // SAFETY: 32 f32 are read, 16 from either place on.
+    unsafe { [_mm512_loadu_ps(values.as_ptr()), _mm512_loadu_ps(values[16..].as_ptr())] }
 }
 
 #[target_feature(enable = "avx512f")]
