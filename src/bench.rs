@@ -136,7 +136,7 @@ pub fn bench(texts: Option<&[&str]>, options: &BenchOptions, progress: &dyn Prog
     let matrix_rates: BTreeMap<usize, Spread> = rates.collect();
     let mut results = Vec::new();
     for name in &options.models {
-        let model = Model::open(name, &options.runtime.cache)?;
+        let model = Model::find(name, &options.runtime, progress)?;
         let counter = model.token_counter()?;
         let corpora = match texts {
             Some(texts) => vec![Corpus::of_texts(texts, &counter)],
@@ -158,12 +158,11 @@ pub fn bench(texts: Option<&[&str]>, options: &BenchOptions, progress: &dyn Prog
                         let seconds = corpus.time(&engine, batching, options.repeats)?;
                         progress.finish();
                         let rate = |n: usize| Spread::of(seconds.iter().map(|s| n as f64 / s).collect());
-                        let n_padded = corpus.lengths.iter().map(|&length| batching.padded(length)).sum::<usize>();
+                        let padded = |&length: &usize| batching.padded(length, model.settings.max_tokens);
+                        let n_padded = corpus.lengths.iter().map(padded).sum::<usize>();
                         let fastest = seconds.iter().copied().fold(f64::INFINITY, f64::min);
                         let operations = model.settings.architecture.map(|architecture| {
-                            let each =
-                                corpus.lengths.iter().map(|&length| architecture.operations(batching.padded(length)));
-                            each.sum::<f64>()
+                            corpus.lengths.iter().map(|length| architecture.operations(padded(length))).sum::<f64>()
                         });
                         results.push(BenchResult {
                             model: model.name.clone(),
@@ -211,6 +210,8 @@ struct Corpus {
     texts: Vec<String>,
     lengths: Vec<usize>,
     length: Option<usize>,
+    /// Tokens that the model reads.
+    max_tokens: usize,
 }
 
 impl Corpus {
@@ -219,7 +220,7 @@ impl Corpus {
         let texts: Vec<String> =
             texts.iter().filter(|text| seen.insert(**text)).map(|text| (*text).to_owned()).collect();
         let lengths = texts.iter().map(|text| counter.n_tokens(text).min(counter.max_tokens())).collect();
-        Self { texts, lengths, length: None }
+        Self { texts, lengths, length: None, max_tokens: counter.max_tokens() }
     }
 
     /// Runs of the sample's words, as long as fit `length` tokens, each from another word on.
@@ -234,7 +235,7 @@ impl Corpus {
         // The place in a second round of the sample tells a passage from the first round's.
         let texts: Vec<String> = (0..SAMPLE_TOKENS.div_ceil(length)).map(|i| text(i * 7)).collect();
         let lengths = texts.iter().map(|text| counter.n_tokens(text)).collect();
-        Self { texts, lengths, length: Some(length) }
+        Self { texts, lengths, length: Some(length), max_tokens: counter.max_tokens() }
     }
 
     fn n_tokens(&self) -> usize {
@@ -247,7 +248,7 @@ impl Corpus {
         let mut room: BTreeMap<usize, usize> = BTreeMap::new();
         let n_sessions = engine.n_sessions();
         let is_first = |&i: &usize| {
-            let padded = batching.padded(self.lengths[i]);
+            let padded = batching.padded(self.lengths[i], self.max_tokens);
             let left = room.entry(padded).or_insert(n_sessions * (batching.batch_tokens / padded).max(1));
             let is_first = *left > 0;
             *left = left.saturating_sub(1);

@@ -4,8 +4,9 @@ use crate::flags::EngineFlags;
 use crate::watch::Watch;
 use anyhow::{Context, bail};
 use refrain::Silent;
-use refrain::embedding::{self, EmbeddingOptions, Model, Runtime, Store};
+use refrain::embedding::{self, AddedModel, EmbeddingOptions, Model, Runtime, Store};
 use std::io::Write;
+use std::path::Path;
 use std::time::Instant;
 
 /// Two texts of one meaning and one of another: any model for sentences tells them apart.
@@ -24,17 +25,22 @@ pub fn list_models(engine: &EngineFlags) -> anyhow::Result<u8> {
         match Model::open(&name, &cache) {
             Ok(model) => writeln!(
                 out,
-                "{name}  {} tokens, pooling {:?}, {:.0} MB, sha256 {}",
+                "{name}  {} tokens, pooling {:?}, {:.1} MB, sha256 {}{}",
                 model.settings.max_tokens,
                 model.settings.pooling,
-                model.size_bytes() as f64 / 1e6,
-                model.sha256
+                model.size_bytes as f64 / 1e6,
+                model.sha256,
+                if model.dynamic_quantization().is_some() { ", dynamically quantised" } else { "" }
             )?,
             Err(error) => {
                 writeln!(out, "{name}  unusable: {error}")?;
                 code = super::COULD_NOT_RUN;
             }
         }
+    }
+    let names = embedding::hub_names();
+    if !names.is_empty() {
+        writeln!(out, "fetched from the hub when they are named: {}", names.join(", "))?;
     }
     Ok(code)
 }
@@ -47,9 +53,9 @@ pub fn verify_models(name: Option<&str>, engine: &EngineFlags) -> anyhow::Result
     let mut out = std::io::stdout().lock();
     let mut code = super::DONE;
     for name in names {
-        match Model::open(&name, &options.cache).map_err(Into::into).and_then(|model| verify(&model, &runtime, engine))
-        {
-            Ok(line) => writeln!(out, "{name}: good, {line}")?,
+        let model = Model::find(&name, &options, &Watch::new(false));
+        match model.map_err(Into::into).and_then(|model| verify(&model, &runtime, engine)) {
+            Ok(verified) => writeln!(out, "{name}: good, {}", verified.shown)?,
             Err(error) => {
                 writeln!(out, "{name}: {error:#}")?;
                 code = super::COULD_NOT_RUN;
@@ -59,8 +65,37 @@ pub fn verify_models(name: Option<&str>, engine: &EngineFlags) -> anyhow::Result
     Ok(code)
 }
 
+/// `refrain models add`
+pub fn add_model(from: &str, name: Option<&str>, engine: &EngineFlags) -> anyhow::Result<u8> {
+    let options = engine.runtime();
+    let watch = Watch::new(false);
+    let folder = Path::new(from);
+    let added = if folder.is_dir() {
+        let folder = folder.canonicalize().with_context(|| format!("{from} cannot be read"))?;
+        let own = folder.file_name().unwrap_or_default().to_string_lossy();
+        AddedModel::copy(&folder, name.unwrap_or(&own), &options.cache)?
+    } else {
+        AddedModel::fetch(from, name, &options, &watch)?
+    };
+    let name = added.model().name.clone();
+    let runtime = Runtime::find(&options, &watch)?;
+    let Verified { dim, shown } = verify(added.model(), &runtime, engine)?;
+    let sha256 = added.model().sha256.clone();
+    let place = added.put(Some(dim))?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{name}: good, {shown}")?;
+    writeln!(out, "sha256 {sha256}, in {}; use it with --model {name}", place.display())?;
+    Ok(super::DONE)
+}
+
+/// A model that ran.
+struct Verified {
+    dim: usize,
+    shown: String,
+}
+
 /// Loads the model and embeds the probes.
-fn verify(model: &Model, runtime: &Runtime, engine: &EngineFlags) -> anyhow::Result<String> {
+fn verify(model: &Model, runtime: &Runtime, engine: &EngineFlags) -> anyhow::Result<Verified> {
     use refrain::passage::LengthMeasure;
     let begun = Instant::now();
     let counter = model.token_counter()?;
@@ -73,17 +108,23 @@ fn verify(model: &Model, runtime: &Runtime, engine: &EngineFlags) -> anyhow::Res
     let (alike, unlike) = (cosine(0, 1), cosine(0, 2));
     if alike <= unlike {
         bail!(
-            "it puts two sentences of one meaning at cosine {alike:.2} and two unlike ones at {unlike:.2}; is the pooling in model.toml right?"
+            "it puts two sentences of one meaning at cosine {alike:.2} and two unlike ones at {unlike:.2}; are its pooling and its tokenizer right?"
         );
     }
-    let fallback = warnings.first().map_or_else(String::new, |warning| format!("; {warning}"));
-    Ok(format!(
-        "{} dimensions on {} in {}, loaded in {:.2} s, cosine {alike:.2} of like and {unlike:.2} of unlike sentences{fallback}",
+    let noticed: Vec<String> = warnings.iter().map(|warning| format!("; {warning}")).collect();
+    let shown = format!(
+        "{} dimensions on {} in {}, loaded in {:.2} s, cosine {alike:.2} of like and {unlike:.2} of unlike sentences; {} tokens, \
+         pooling {:?} ({}){}",
         rows.ncols(),
         embedded.provider.name(),
         embedded.precision.name(),
         begun.elapsed().as_secs_f64(),
-    ))
+        model.settings.max_tokens,
+        model.settings.pooling,
+        model.settings_from,
+        noticed.concat(),
+    );
+    Ok(Verified { dim: rows.ncols(), shown })
 }
 
 /// `refrain cache`
@@ -127,8 +168,9 @@ pub fn doctor(engine: &EngineFlags) -> anyhow::Result<u8> {
     let openvino = if runtime.has_openvino() { "with OpenVINO" } else { "without OpenVINO" };
     writeln!(out, "runtime   {}, {openvino}", runtime.path().display())?;
     writeln!(out, "          {}", runtime.build())?;
-    match Model::open(&engine.model, cache).map_err(Into::into).and_then(|model| verify(&model, &runtime, engine)) {
-        Ok(line) => writeln!(out, "model     {}: {line}", engine.model)?,
+    let model = Model::find(&engine.model, &options, &Watch::new(false));
+    match model.map_err(Into::into).and_then(|model| verify(&model, &runtime, engine)) {
+        Ok(verified) => writeln!(out, "model     {}: {}", engine.model, verified.shown)?,
         Err(error) => {
             writeln!(out, "model     {error:#}")?;
             return Ok(super::COULD_NOT_RUN);

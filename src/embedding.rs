@@ -12,17 +12,25 @@
 //! How it goes on after a kill: every batch is put into the [`Store`] as it finishes. Rows that the
 //! store has are not computed again; if it has them all, the model is not even loaded.
 
+mod added;
 mod engine;
+mod graph;
+mod hub;
 mod model;
+mod pooling;
 mod provider;
 mod runtime;
+mod settings;
 mod store;
 
+pub use added::AddedModel;
 pub use engine::{Batching, Engine, Receive, sessions_and_threads};
-pub use model::{Architecture, DEFAULT_MODEL, Model, ModelSettings, PoolingMethod, TokenCounter};
+pub use hub::hub_names;
+pub use model::{DEFAULT_MODEL, Model, TokenCounter};
 pub(crate) use provider::candidates;
 pub use provider::{Precision, Provider, ProviderChoice};
 pub use runtime::{Runtime, RuntimeError, RuntimeOptions, cache_folder};
+pub use settings::{Architecture, ModelSettings, PoolingMethod};
 pub use store::{Store, StoreError};
 
 use crate::{Error, Progress, Result, Stage, Warning};
@@ -42,8 +50,28 @@ pub struct EmbeddingOptions {
     pub threads: usize,
     /// How passages are put into batches.
     pub batching: Batching,
+    /// Run a dynamically quantised model, one passage at a time; default: refuse it.
+    pub allow_dynamic_quantization: bool,
     /// The cache folder with the embedding store; none: every row is computed.
     pub store: Option<PathBuf>,
+}
+
+impl EmbeddingOptions {
+    /// Refuses a dynamically quantised model, unless it is allowed; before any slow work.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with the reason and the remedy.
+    pub fn check(&self, model: &Model) -> Result<()> {
+        match model.dynamic_quantization() {
+            Some(operators) if !self.allow_dynamic_quantization => Err(model.error(format!(
+                "it is dynamically quantised ({operators}): it scales its numbers by what is in the batch, so a passage's \
+                 row depends on its neighbours and its padding. Take the model that it was made from (model.onnx instead of \
+                 model_quantized.onnx or model_int8.onnx), or allow it with --allow-dynamic-quantization: passages are then embedded one at a \
+                 time, which is slower, and cosines are off by up to 0.15"
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Rows, and how they came about.
@@ -94,6 +122,12 @@ pub fn embed(
     warnings: &mut Vec<Warning>,
 ) -> Result<Embedded> {
     assert_eq!(texts.len(), n_tokens.len(), "a length for each text");
+    options.check(model)?;
+    warnings.extend(
+        model
+            .dynamic_quantization()
+            .map(|operators| Warning::DynamicQuantization { model: model.name.clone(), operators }),
+    );
     let (distinct, row_of) = distinct(texts);
     let of_distinct: Vec<&str> = distinct.iter().map(|&i| texts[i]).collect();
     let lengths: Vec<usize> = distinct.iter().map(|&i| n_tokens[i] as usize).collect();

@@ -62,6 +62,18 @@ pub enum ModelsAction {
         #[command(flatten)]
         engine: EngineFlags,
     },
+    /// Copy a model into the cache folder, once it has been loaded and has embedded two texts
+    Add {
+        /// A folder with model.onnx, tokenizer.json and model.toml (or sentence-transformers' files),
+        /// or a name of fastembed's, fetched from the hub (feature `hub`)
+        #[arg(value_name = "DIR|NAME")]
+        from: String,
+        /// What it will be called [default: as the folder, or fastembed's name]
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        engine: EngineFlags,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -248,7 +260,8 @@ impl PrecisionFlag {
 /// The model and what runs it.
 #[derive(Debug, Args)]
 pub struct EngineFlags {
-    /// A model at hand, or a folder with model.onnx, tokenizer.json and model.toml
+    /// A model at hand, or a folder with model.onnx, tokenizer.json and model.toml (or
+    /// sentence-transformers' files)
     #[arg(long, default_value = DEFAULT_MODEL, value_name = "NAME|DIR", help_heading = "Engine")]
     pub model: String,
     /// What runs the model
@@ -260,6 +273,10 @@ pub struct EngineFlags {
     /// Tokens of a batch at most, padding included
     #[arg(long, default_value_t = Batching::default().batch_tokens, value_name = "N", help_heading = "Engine")]
     batch_tokens: usize,
+    /// Run a dynamically quantised model all the same: one passage at a time, so that neighbours do
+    /// not change its row, which is slower; and cosines are off from the full model's by up to 0.15
+    #[arg(long, help_heading = "Engine")]
+    allow_dynamic_quantization: bool,
     /// Neither use nor fill the embedding store
     #[arg(long, help_heading = "Engine")]
     no_cache: bool,
@@ -410,6 +427,7 @@ impl EngineFlags {
             precision: self.precision.choice(),
             threads: self.threads,
             batching: Batching { batch_tokens: self.batch_tokens, ..Default::default() },
+            allow_dynamic_quantization: self.allow_dynamic_quantization,
             store: (!self.no_cache).then(|| self.runtime().cache),
         }
     }

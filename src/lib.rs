@@ -130,7 +130,7 @@ pub struct Corpus {
 /// # Errors
 /// Any [`Error`] of the input or the model's tokenizer.
 pub fn read(paths: &[String], options: &Options) -> Result<Corpus> {
-    let model = Model::open(&options.model, &options.runtime.cache)?;
+    let model = Model::find(&options.model, &options.runtime, &Silent)?;
     let (inputs, warnings) = source::find(paths, &options.source)?;
     read_inputs(&model, &inputs, warnings, options)
 }
@@ -176,7 +176,8 @@ pub fn embed(paths: &[String], options: &Options, progress: &dyn Progress) -> Re
         timings.end(Stage::Reading);
         return Ok(given(inputs.len(), embedded, found_warnings, timings));
     }
-    let model = Model::open(&options.model, &options.runtime.cache)?;
+    let model = Model::find(&options.model, &options.runtime, progress)?;
+    options.embedding.check(&model)?;
     progress.start(Stage::Reading, 0);
     let mut corpus = read_inputs(&model, &inputs, found_warnings, options)?;
     progress.finish();

@@ -43,6 +43,9 @@ fn run(flags: &Flags) -> anyhow::Result<u8> {
         Command::Models { action: ModelsAction::Verify { name, engine } } => {
             doctor::verify_models(name.as_deref(), engine)
         }
+        Command::Models { action: ModelsAction::Add { from, name, engine } } => {
+            doctor::add_model(from, name.as_deref(), engine)
+        }
         Command::Cache { clear, engine } => doctor::cache(*clear, engine),
         Command::Doctor(engine) => doctor::doctor(engine),
     }

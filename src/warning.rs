@@ -86,6 +86,13 @@ pub enum Warning {
         /// Why.
         reason: String,
     },
+    /// The model's numbers are scaled by what it is given; passages were embedded one at a time.
+    DynamicQuantization {
+        /// The model.
+        model: String,
+        /// The operators that tell.
+        operators: String,
+    },
     /// The embedding store's file is not what was written; a new one was begun.
     StoreDamaged {
         /// What is wrong with it.
@@ -119,6 +126,7 @@ impl Warning {
             | Self::NoText { .. } => true,
             Self::DividedSentences { .. }
             | Self::ProviderFallback { .. }
+            | Self::DynamicQuantization { .. }
             | Self::StoreDamaged { .. }
             | Self::StoreUnusable { .. }
             | Self::FewPassages { .. } => false,
@@ -158,6 +166,10 @@ impl fmt::Display for Warning {
                 plural(*n_sentences, "sentence is", "sentences are")
             ),
             Self::ProviderFallback { tried, used, reason } => write!(f, "{tried} cannot be used, {used} is: {reason}"),
+            Self::DynamicQuantization { model, operators } => write!(
+                f,
+                "model {model} is dynamically quantised ({operators}): passages were embedded one at a time, so that neighbours do not change their rows, which is slower; cosines are off from the full model's by up to 0.15"
+            ),
             Self::StoreDamaged { reason, moved_to } => {
                 write!(
                     f,
