@@ -60,6 +60,7 @@ use ndarray::{Array2, ArrayView2};
 use passage::{Passage, PassageOptions};
 use report::{ModelShown, Timings};
 use source::{Input, SourceOptions};
+use theme::ThemePassages;
 
 /// Everything that decides a run.
 #[derive(Clone, Debug)]
@@ -236,7 +237,15 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
     };
     let agreement =
         clustering.as_ref().and_then(|clustering| agreement(rows.view(), clustering, &documents, &passages));
-    let themes = clustering.as_ref().map(|clustering| theme::describe(&texts, &source_of, &classes, clustering));
+    let document_of: Vec<u32> = passages.iter().map(|passage| passage.document).collect();
+    let described = ThemePassages {
+        texts: &texts,
+        rows: rows.view(),
+        document_of: &document_of,
+        source_of: &source_of,
+        distinct: classes.representatives(),
+    };
+    let themes = clustering.as_ref().map(|clustering| theme::describe(&described, clustering));
     if themes.as_ref().is_some_and(Vec::is_empty) {
         warnings.push(Warning::FewPassages { n_distinct: classes.representatives().len() });
     }

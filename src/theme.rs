@@ -1,26 +1,28 @@
-//! A cluster made readable: a label, keywords, exemplars, sources and cohesion.
+//! A cluster made readable: a label, keywords, exemplars, sources, cohesion and its nearest neighbour.
 
+mod exemplars;
 mod keywords;
+mod label;
+mod language;
+mod terms;
 
 use crate::cluster::Clustering;
-use crate::duplicate::ExactClasses;
-use keywords::Keywords;
+use crate::similarity;
+use exemplars::exemplars;
+use keywords::{Keyword, Keywords};
+use ndarray::{Array2, ArrayView2};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Keywords of a theme at most.
-const MAX_KEYWORDS: usize = 8;
-/// Keywords in a label.
-const LABEL_KEYWORDS: usize = 3;
-/// Exemplars of a theme at most.
-const MAX_EXEMPLARS: usize = 3;
+/// A label tells a theme from this many others that are nearest to it.
+const NEAR: usize = 3;
 
 /// A cluster shown to a reader.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Theme {
     /// Its cluster, by size.
     pub cluster_id: u32,
-    /// A few keywords, different from every other theme's.
+    /// A few keywords that tell it from the themes near by; different from every other theme's.
     pub label: String,
     /// Words and two-word phrases that mark it out, the strongest first.
     pub keywords: Vec<String>,
@@ -30,84 +32,136 @@ pub struct Theme {
     pub n_distinct: usize,
     /// Passages by source, the most first.
     pub sources: Vec<(u32, usize)>,
+    /// How evenly its passages are spread over the sources, 0 to 1: the entropy of the sources as a share
+    /// of the greatest that is possible, ln min(passages of the theme, sources of the corpus). 0: all
+    /// from one source.
+    pub spread: f32,
     /// Mean cosine similarity of its passages to its centroid, −1 to 1.
     pub cohesion: f32,
-    /// Its most central passages, of different texts and, where possible, different sources.
+    /// The theme with the most similar centroid, and the cosine; none if it is the only one.
+    pub nearest: Option<(u32, f32)>,
+    /// Its most central passages that do not repeat each other, of different sources where possible.
     pub exemplars: Vec<u32>,
 }
 
-/// Describes each cluster, in their order. `texts` and `source_of` are the passages'.
+/// Passages as themes are described from.
+#[derive(Clone, Copy, Debug)]
+pub struct ThemePassages<'a> {
+    /// Their texts.
+    pub texts: &'a [&'a str],
+    /// `(n, dim)` unit rows.
+    pub rows: ArrayView2<'a, f32>,
+    /// Their documents, by number.
+    pub document_of: &'a [u32],
+    /// Their sources, by number.
+    pub source_of: &'a [u32],
+    /// One passage of each different text, by index.
+    pub distinct: &'a [usize],
+}
+
+/// Describes each cluster, in their order.
 #[must_use]
-pub fn describe(texts: &[&str], source_of: &[u32], classes: &ExactClasses, clustering: &Clustering) -> Vec<Theme> {
+pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Vec<Theme> {
     let n_clusters = clustering.sizes.len();
-    let mut distinct: Vec<Vec<usize>> = vec![vec![]; n_clusters];
-    for &i in classes.representatives() {
-        if let Some(cluster) = clustering.assignment[i] {
-            distinct[cluster as usize].push(i);
-        }
-    }
-    let mut all: Vec<Vec<usize>> = vec![vec![]; n_clusters];
-    for (i, cluster) in clustering.assignment.iter().enumerate() {
-        if let Some(cluster) = cluster {
-            all[*cluster as usize].push(i);
-        }
-    }
-    let keywords = Keywords::of(&distinct, texts);
-    let mut used = Vec::new();
-    (0..n_clusters)
-        .map(|cluster| {
-            let keywords = keywords.of_cluster(cluster, MAX_KEYWORDS);
+    let n_sources = passages.source_of.iter().max().map_or(0, |&most| most as usize + 1);
+    let members = |of: &mut dyn Iterator<Item = usize>| {
+        let mut members: Vec<Vec<usize>> = vec![vec![]; n_clusters];
+        of.for_each(|i| clustering.assignment[i].into_iter().for_each(|c| members[c as usize].push(i)));
+        members
+    };
+    let all = members(&mut (0..passages.texts.len()));
+    let distinct = members(&mut passages.distinct.iter().copied());
+
+    let counted = count(passages, &distinct);
+    let keywords: Vec<Vec<Keyword>> = (0..n_clusters).map(|cluster| counted.of_cluster(cluster)).collect();
+    let near = nearest(&clustering.centroids);
+    let near_ids: Vec<Vec<u32>> = near.iter().map(|near| near.iter().map(|&(other, _)| other).collect()).collect();
+    let labels = label::labels(&counted, &keywords, &near_ids);
+    keywords
+        .into_iter()
+        .zip(labels)
+        .enumerate()
+        .map(|(cluster, (keywords, label))| {
             let members = &all[cluster];
-            let mut by_source: BTreeMap<u32, usize> = BTreeMap::new();
-            members.iter().for_each(|&i| *by_source.entry(source_of[i]).or_default() += 1);
-            let mut sources: Vec<_> = by_source.into_iter().collect();
-            sources.sort_by_key(|&(source, n)| (Reverse(n), source));
+            let sources = by_source(members, passages.source_of);
             let similarity: f64 = members.iter().map(|&i| f64::from(clustering.similarity[i])).sum();
             Theme {
                 cluster_id: cluster as u32,
-                label: label(&keywords, cluster, &mut used),
-                keywords,
+                label,
+                keywords: keywords.into_iter().map(|keyword| keyword.form).collect(),
                 size: members.len(),
                 n_distinct: distinct[cluster].len(),
+                spread: spread(&sources, members.len(), n_sources),
                 sources,
                 cohesion: (similarity / members.len().max(1) as f64) as f32,
-                exemplars: exemplars(&distinct[cluster], &clustering.similarity, source_of),
+                nearest: near[cluster].first().copied(),
+                exemplars: exemplars(&distinct[cluster], passages, &clustering.similarity),
             }
         })
         .collect()
 }
 
-/// The first keywords that no larger theme's label has; where there are too few, any.
-fn label(keywords: &[String], cluster: usize, used: &mut Vec<String>) -> String {
-    let (fresh, stale): (Vec<&String>, Vec<&String>) = keywords.iter().partition(|keyword| !used.contains(*keyword));
-    let chosen: Vec<&String> = fresh.into_iter().chain(stale).take(LABEL_KEYWORDS).collect();
-    used.extend(chosen.iter().map(|keyword| (*keyword).clone()));
-    if chosen.is_empty() {
-        return format!("theme {}", cluster + 1);
-    }
-    chosen.into_iter().map(String::as_str).collect::<Vec<_>>().join(" · ")
+/// Counts the terms of each cluster's passages of different text.
+fn count(passages: &ThemePassages, distinct: &[Vec<usize>]) -> Keywords {
+    let texts: Vec<&str> = passages.distinct.iter().map(|&i| passages.texts[i]).collect();
+    let document_of: Vec<u32> = passages.distinct.iter().map(|&i| passages.document_of[i]).collect();
+    let languages = language::of_texts(&texts, &document_of);
+    let passage = |&i: &usize| {
+        // `distinct` is in passage order.
+        let at = passages.distinct.partition_point(|&other| other < i);
+        keywords::Passage { text: passages.texts[i], language: languages[at], source: passages.source_of[i] }
+    };
+    let of_clusters: Vec<Vec<keywords::Passage>> =
+        distinct.iter().map(|members| members.iter().map(passage).collect()).collect();
+    Keywords::of(&of_clusters)
 }
 
-/// The most central first; then the most central of each source not yet shown; then any.
-fn exemplars(distinct: &[usize], similarity: &[f32], source_of: &[u32]) -> Vec<u32> {
-    let mut central = distinct.to_vec();
-    central.sort_by(|&a, &b| similarity[b].total_cmp(&similarity[a]).then(a.cmp(&b)));
-    let mut chosen: Vec<usize> = Vec::new();
-    for any_source in [false, true] {
-        for &i in &central {
-            let is_new = chosen.iter().all(|&c| c != i && (any_source || source_of[c] != source_of[i]));
-            if chosen.len() < MAX_EXEMPLARS && is_new {
-                chosen.push(i);
-            }
-        }
+/// For each of the `(k, dim)` centroids the [`NEAR`] most similar others by cosine, the most similar
+/// first.
+fn nearest(centroids: &Array2<f32>) -> Vec<Vec<(u32, f32)>> {
+    let mut units = centroids.clone();
+    for mut row in units.outer_iter_mut() {
+        let norm = similarity::dot(row.view(), row.view()).sqrt().max(f32::MIN_POSITIVE);
+        row /= norm;
     }
-    chosen.into_iter().map(|i| i as u32).collect()
+    let n = units.nrows();
+    let mut cosines = Array2::zeros((n, n));
+    similarity::products(units.view(), units.view(), &mut cosines);
+    let of_row = |i: usize| {
+        let mut others: Vec<(u32, f32)> = (0..n).filter(|&j| j != i).map(|j| (j as u32, cosines[[i, j]])).collect();
+        others.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        others.truncate(NEAR);
+        others
+    };
+    (0..n).map(of_row).collect()
+}
+
+/// Passages by source, the most first.
+fn by_source(members: &[usize], source_of: &[u32]) -> Vec<(u32, usize)> {
+    let mut by_source: BTreeMap<u32, usize> = BTreeMap::new();
+    members.iter().for_each(|&i| *by_source.entry(source_of[i]).or_default() += 1);
+    let mut sources: Vec<_> = by_source.into_iter().collect();
+    sources.sort_by_key(|&(source, n)| (Reverse(n), source));
+    sources
+}
+
+/// See [`Theme::spread`].
+fn spread(sources: &[(u32, usize)], size: usize, n_sources: usize) -> f32 {
+    let entropy: f64 = sources
+        .iter()
+        .map(|&(_, n)| {
+            let share = n as f64 / size as f64;
+            -share * share.ln()
+        })
+        .sum();
+    let greatest = (size.min(n_sources) as f64).ln();
+    if greatest > 0.0 { (entropy / greatest) as f32 } else { 0.0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array2;
+    use ndarray::array;
 
     #[test]
     fn themes_are_described_by_what_sets_them_apart() {
@@ -119,14 +173,22 @@ mod tests {
             "The tariff and trade deal of the summit",
         ];
         let clustering = Clustering {
-            centroids: Array2::zeros((2, 2)),
+            centroids: array![[0.0, 2.0], [0.8, 0.6]],
             assignment: vec![Some(1), Some(1), Some(0), Some(0), Some(0)],
             similarity: vec![0.9, 0.8, 0.6, 0.7, 0.7],
             sizes: vec![3, 2],
             inertia: 0.0,
             curve: vec![],
         };
-        let themes = describe(&texts, &[0, 1, 0, 1, 1], &ExactClasses::of(&texts), &clustering);
+        let rows = array![[1.0, 0.0], [0.6, 0.8], [0.6, 0.8], [0.0, 1.0], [0.0, 1.0]];
+        let passages = ThemePassages {
+            texts: &texts,
+            rows: rows.view(),
+            document_of: &[0; 5],
+            source_of: &[0, 1, 0, 1, 1],
+            distinct: &[0, 1, 2, 3],
+        };
+        let themes = describe(&passages, &clustering);
         assert!(
             themes[0].keywords.iter().any(|k| k == "tariff") && themes[1].keywords.iter().any(|k| k == "North Korea"),
             "{themes:?}"
@@ -135,6 +197,18 @@ mod tests {
         assert_eq!((themes[0].size, themes[0].n_distinct, themes[0].sources.clone()), (3, 2, vec![(1, 2), (0, 1)]));
         assert!((themes[0].cohesion - 2.0 / 3.0).abs() < 1e-6);
         assert_eq!(themes[0].exemplars, [3, 2], "no copy beside its text");
+        assert_eq!(themes[0].nearest.map(|(other, _)| other), Some(1));
+        assert!((themes[0].nearest.unwrap().1 - 0.6).abs() < 1e-6);
         assert_ne!(themes[0].label, themes[1].label);
+    }
+
+    #[test]
+    fn spread_is_the_share_of_the_greatest_entropy() {
+        let close = |found: f32, expected: f32| assert!((found - expected).abs() < 1e-6, "{found}");
+        close(spread(&[(0, 4)], 4, 9), 0.0);
+        close(spread(&[(0, 2), (5, 2)], 4, 2), 1.0);
+        close(spread(&[(0, 2), (5, 2)], 4, 9), 0.5);
+        close(spread(&[(0, 3)], 3, 1), 0.0);
+        close(spread(&[(0, 1), (1, 1), (2, 1)], 3, 100), 1.0);
     }
 }

@@ -9,8 +9,21 @@ use crate::theme::Theme;
 use std::borrow::Cow;
 use std::fs::File;
 
-const THEME_COLUMNS: [&str; 9] =
-    ["cluster_id", "label", "keywords", "size", "n_sources", "cohesion", "exemplar_1", "exemplar_2", "exemplar_3"];
+const THEME_COLUMNS: [&str; 13] = [
+    "cluster_id",
+    "label",
+    "keywords",
+    "size",
+    "n_distinct",
+    "n_sources",
+    "spread",
+    "cohesion",
+    "nearest",
+    "nearest_cosine",
+    "exemplar_1",
+    "exemplar_2",
+    "exemplar_3",
+];
 const PAIR_COLUMNS: [&str; 16] = [
     "group",
     "kind",
@@ -31,15 +44,19 @@ const PAIR_COLUMNS: [&str; 16] = [
 ];
 
 pub(super) fn write_themes<'a>(report: &'a Report, themes: &'a [Theme], file: File) -> Result<(), String> {
-    let row = |theme: &'a Theme| -> [Cow<'a, str>; 9] {
+    let row = |theme: &'a Theme| -> [Cow<'a, str>; 13] {
         let exemplar = |i: usize| theme.exemplars.get(i).map_or("", |&passage| report.text(passage));
         [
             theme.cluster_id.to_string().into(),
             safe(&theme.label),
             safe(&theme.keywords.join("; ")).into_owned().into(),
             theme.size.to_string().into(),
+            theme.n_distinct.to_string().into(),
             theme.sources.len().to_string().into(),
+            rounded(theme.spread).to_string().into(),
             rounded(theme.cohesion).to_string().into(),
+            theme.nearest.map_or_else(String::new, |(other, _)| other.to_string()).into(),
+            theme.nearest.map_or_else(String::new, |(_, cosine)| rounded(cosine).to_string()).into(),
             safe(exemplar(0)),
             safe(exemplar(1)),
             safe(exemplar(2)),

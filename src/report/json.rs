@@ -162,8 +162,17 @@ struct ThemeShown<'a> {
     n_distinct: usize,
     n_sources: usize,
     sources: Vec<ThemeSource<'a>>,
+    spread: f64,
     cohesion: f64,
+    nearest: Option<NearestShown>,
     exemplars: Vec<Place<'a>>,
+}
+
+/// The theme with the most similar centroid.
+#[derive(Serialize)]
+struct NearestShown {
+    cluster_id: u32,
+    cosine: f64,
 }
 
 #[derive(Serialize)]
@@ -273,7 +282,9 @@ fn shown(report: &Report) -> ReportJson<'_> {
                     .iter()
                     .map(|&(source, passages)| ThemeSource { source: &report.sources[source as usize], passages })
                     .collect(),
+                spread: rounded(theme.spread),
                 cohesion: rounded(theme.cohesion),
+                nearest: theme.nearest.map(|(cluster_id, cosine)| NearestShown { cluster_id, cosine: rounded(cosine) }),
                 exemplars: theme.exemplars.iter().map(|&i| place(i)).collect(),
             });
             themes.collect()

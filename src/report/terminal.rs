@@ -115,8 +115,10 @@ fn themes(report: &Report, page: &mut Page) -> Result<()> {
     };
     page.heading(&format!("Themes: {}{fit_none}", themes.len()))?;
     for theme in themes.iter().take(MAX_THEMES) {
+        let copies =
+            if theme.n_distinct < theme.size { format!(", {} different", theme.n_distinct) } else { String::new() };
         let figures = format!(
-            "{} · {} · cohesion {:.2}",
+            "{}{copies} · {} · cohesion {:.2}",
             count(theme.size, "passage", "passages"),
             count(theme.sources.len(), "source", "sources"),
             theme.cohesion

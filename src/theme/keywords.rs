@@ -1,223 +1,331 @@
-//! Keywords by class-based TF-IDF (Grootendorst 2022, "BERTopic", equation 2): a term weighs its
-//! share of the cluster's terms times ln(1 + A / f), where A is the mean number of terms in a
-//! cluster and f how often the term stands in all of them. Terms are words ("Jae-myung" is one) and
-//! two-word phrases.
+//! Keywords by class-based TF-IDF (Grootendorst 2022, "BERTopic: Neural topic modeling with a
+//! class-based TF-IDF procedure", equation 2): a term weighs its share of the cluster's terms times
+//! ln(1 + A / f), where A is the mean number of terms in a cluster and f how often the term stands in
+//! all of them.
+//!
+//! A term counts once for each passage, so that one long passage is not the theme. Weighed are the
+//! terms that at least two of a cluster's passages have, and only they count in f: the others are
+//! most of all terms and would have to be kept for millions of passages.
 
+use super::language::Language;
+use super::terms::each_term;
+use rayon::prelude::*;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::LazyLock;
-use unicode_segmentation::UnicodeSegmentation;
+use std::collections::HashMap;
 
+/// Keywords of a theme at most.
+const MAX_KEYWORDS: usize = 8;
+/// Fewer keywords than this are filled up with terms that the theme shares with the others.
+const MIN_KEYWORDS: usize = 3;
 /// A phrase holds together if it makes up at least this share of one word's uses in the cluster …
 const PHRASE_SHARE: f64 = 0.5;
 /// … and this share of the other's: "South Korea" does, the "Elected South" of a headline does not.
 const OTHER_SHARE: f64 = 0.25;
+/// A term of one source marks out no theme of which the source has less than this share.
+const MAIN_SOURCE: f64 = 0.5;
 
-static STOP_WORDS: LazyLock<HashSet<&'static str>> =
-    LazyLock::new(|| stop_words::get(stop_words::Language::English).iter().copied().collect());
+/// A passage as its terms are counted.
+#[derive(Clone, Copy)]
+pub(super) struct Passage<'a> {
+    pub text: &'a str,
+    pub language: &'static Language,
+    pub source: u32,
+}
+
+/// A word or two-word phrase that marks a theme out.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Keyword {
+    /// What its forms have in common.
+    pub key: String,
+    /// How it is mostly written.
+    pub form: String,
+    /// Its class-based TF-IDF.
+    pub weight: f64,
+}
 
 /// The terms of all clusters, counted.
 pub(super) struct Keywords {
     clusters: Vec<Counts>,
-    total: HashMap<String, usize>,
+    /// Passages that have a term, in the clusters where at least two have it.
+    total: HashMap<String, u32>,
     mean_terms: f64,
+    n_passages: u32,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Counts {
-    /// By term in lower case: how often it stands, in how many passages, and how it is written.
-    terms: BTreeMap<String, Term>,
+    terms: HashMap<String, Term>,
+    /// Different terms of each passage, summed.
     n_terms: usize,
-    n_passages: usize,
+    n_passages: u32,
+    /// The largest share that a source has of the passages.
+    main_source: f64,
 }
 
-#[derive(Default)]
+#[derive(Clone)]
 struct Term {
-    n: usize,
-    n_passages: usize,
-    forms: BTreeMap<String, usize>,
+    n_passages: u32,
+    last_passage: u32,
+    source: u32,
+    has_other_sources: bool,
+    forms: Vec<(String, u32)>,
 }
 
 impl Keywords {
-    /// Counts the terms of each cluster's passages, given by their indices into `texts`.
-    pub fn of(clusters: &[Vec<usize>], texts: &[&str]) -> Self {
-        use rayon::prelude::*;
-        let clusters: Vec<Counts> =
-            clusters.par_iter().map(|passages| Counts::of(passages.iter().map(|&i| texts[i]))).collect();
-        let mut total: HashMap<String, usize> = HashMap::new();
-        for (name, term) in clusters.iter().flat_map(|cluster| &cluster.terms) {
-            *total.entry(name.clone()).or_default() += term.n;
+    /// Counts the terms of each cluster's passages.
+    pub fn of(clusters: &[Vec<Passage>]) -> Self {
+        let clusters: Vec<Counts> = clusters.par_iter().map(|passages| Counts::of(passages)).collect();
+        let mut total: HashMap<String, u32> = HashMap::new();
+        for (key, term) in clusters.iter().flat_map(|cluster| &cluster.terms) {
+            *total.entry(key.clone()).or_default() += term.n_passages;
         }
         let sum: usize = clusters.iter().map(|cluster| cluster.n_terms).sum();
         let mean_terms = sum as f64 / clusters.len().max(1) as f64;
-        Self { clusters, total, mean_terms }
+        let n_passages = clusters.iter().map(|cluster| cluster.n_passages).sum();
+        Self { clusters, total, mean_terms, n_passages }
     }
 
-    /// A cluster's keywords as they are mostly written, the strongest first; no word in two of them.
-    pub fn of_cluster(&self, cluster: usize, most: usize) -> Vec<String> {
+    /// A cluster's keywords, the strongest first; no word in two of them.
+    pub fn of_cluster(&self, cluster: usize) -> Vec<Keyword> {
         let counts = &self.clusters[cluster];
-        // A term of one passage says little about the cluster, unless its passages share no term.
-        let needed = if counts.terms.values().any(|term| term.n_passages > 1) { 2 } else { 1 };
-        let weight = |name: &str, term: &Term| {
-            let share = term.n as f64 / counts.n_terms.max(1) as f64;
-            share * (1.0 + self.mean_terms / self.total[name] as f64).ln()
-        };
-        let mut ranked: Vec<(f64, &str, &Term)> = counts
+        let mut ranked: Vec<(bool, f64, &str)> = counts
             .terms
             .iter()
-            .filter(|(name, term)| term.n_passages >= needed && counts.holds_together(name, term))
-            .map(|(name, term)| (weight(name, term), name.as_str(), term))
+            .filter(|(key, term)| counts.holds_together(key, term) && counts.is_of_theme(term))
+            .map(|(key, _)| (self.marks_out(cluster, key), self.weight(cluster, key), key.as_str()))
             .collect();
-        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-        let mut chosen: Vec<(&str, &Term)> = Vec::new();
-        for (_, name, term) in ranked {
-            if chosen.len() == most {
+        ranked.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(b.2)));
+        let mut chosen: Vec<Keyword> = Vec::new();
+        for (marks_out, weight, key) in ranked {
+            if chosen.len() == MAX_KEYWORDS || !marks_out && chosen.len() >= MIN_KEYWORDS {
                 break;
             }
             // A word gives way to a phrase that it mostly stands in.
-            let phrase = counts.phrase_of(name, term, needed);
-            let (name, term) = phrase.unwrap_or((name, term));
-            let is_new = name
-                .split(' ')
-                .all(|word| chosen.iter().all(|(other, _)| other.split(' ').all(|o| !same_stem(o, word))));
-            if is_new {
-                chosen.push((name, term));
+            let key = counts.phrase_of(key).unwrap_or(key);
+            if chosen.iter().all(|other| !share_a_word(&other.key, key)) {
+                let form = counts.terms[key].form().to_owned();
+                chosen.push(Keyword { key: key.to_owned(), form, weight });
             }
         }
-        chosen.into_iter().map(|(name, term)| term.form(name)).collect()
+        chosen
+    }
+
+    /// The share of a cluster's passages that have a term, 0 to 1.
+    pub fn share(&self, cluster: usize, key: &str) -> f64 {
+        let counts = &self.clusters[cluster];
+        let n = counts.terms.get(key).map_or(0, |term| term.n_passages);
+        f64::from(n) / f64::from(counts.n_passages.max(1))
+    }
+
+    fn weight(&self, cluster: usize, key: &str) -> f64 {
+        let counts = &self.clusters[cluster];
+        let share = f64::from(counts.terms[key].n_passages) / counts.n_terms.max(1) as f64;
+        share * (1.0 + self.mean_terms / f64::from(self.total[key])).ln()
+    }
+
+    /// Whether a term is more frequent here than in all other clusters together.
+    fn marks_out(&self, cluster: usize, key: &str) -> bool {
+        let counts = &self.clusters[cluster];
+        let elsewhere = f64::from(self.total[key] - counts.terms[key].n_passages);
+        let others = f64::from((self.n_passages - counts.n_passages).max(1));
+        self.share(cluster, key) > elsewhere / others
     }
 }
 
 impl Counts {
-    fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
-        let mut counts = Self::default();
-        for text in texts {
-            counts.n_passages += 1;
-            let mut seen = HashSet::new();
-            let mut previous: Option<(usize, &str)> = None;
-            for (at, word) in compounds(text) {
-                let word = word.strip_suffix("'s").or_else(|| word.strip_suffix("’s")).unwrap_or(word);
-                if !is_term(word) {
-                    previous = None;
-                    continue;
-                }
-                counts.count(word, &mut seen);
-                if let Some((_, first)) = previous.filter(|(end, _)| &text[*end..at] == " ") {
-                    counts.count(&format!("{first} {word}"), &mut seen);
-                }
-                previous = Some((at + word.len(), word));
-            }
+    fn of(passages: &[Passage]) -> Self {
+        let mut counts = Self { n_passages: passages.len() as u32, ..Self::default() };
+        let mut of_source: HashMap<u32, u32> = HashMap::new();
+        for (i, passage) in (0..).zip(passages) {
+            *of_source.entry(passage.source).or_default() += 1;
+            each_term(passage.text, passage.language, |key, form| counts.count(key, form, i, passage.source));
+        }
+        let most = of_source.into_values().max().unwrap_or(0);
+        counts.main_source = f64::from(most) / passages.len().max(1) as f64;
+        // A term of one passage says little about the cluster, unless its passages share no term.
+        if counts.terms.values().any(|term| term.n_passages > 1) {
+            counts.terms.retain(|_, term| term.n_passages > 1);
+            counts.terms.shrink_to_fit();
         }
         counts
     }
 
     /// Counts one use of a term, as it is written there.
-    fn count(&mut self, form: &str, seen: &mut HashSet<String>) {
-        let name = form.to_lowercase();
-        let term = self.terms.entry(name.clone()).or_default();
-        term.n += 1;
-        self.n_terms += 1;
-        term.n_passages += usize::from(seen.insert(name));
-        *term.forms.entry(form.to_owned()).or_default() += 1;
+    fn count(&mut self, key: &str, form: &str, passage: u32, source: u32) {
+        if !self.terms.contains_key(key) {
+            let term = Term { n_passages: 0, last_passage: u32::MAX, source, has_other_sources: false, forms: vec![] };
+            self.terms.insert(key.to_owned(), term);
+        }
+        let Some(term) = self.terms.get_mut(key) else { return };
+        if term.last_passage != passage {
+            term.last_passage = passage;
+            term.n_passages += 1;
+            self.n_terms += 1;
+        }
+        term.has_other_sources |= term.source != source;
+        match term.forms.iter_mut().find(|(known, _)| known == form) {
+            Some((_, n)) => *n += 1,
+            None => term.forms.push((form.to_owned(), 1)),
+        }
+    }
+
+    /// Whether a term is more than a name that one of many sources has for itself.
+    fn is_of_theme(&self, term: &Term) -> bool {
+        term.has_other_sources || self.main_source >= MAIN_SOURCE
     }
 
     /// Whether a phrase is more than two words that happen to meet; a single word always does.
-    fn holds_together(&self, name: &str, phrase: &Term) -> bool {
-        name.split_once(' ').is_none_or(|(a, b)| {
-            let share = |word: &str| phrase.n as f64 / self.terms.get(word).map_or(1, |term| term.n) as f64;
+    fn holds_together(&self, key: &str, phrase: &Term) -> bool {
+        key.split_once(' ').is_none_or(|(a, b)| {
+            let uses = |word: &str| self.terms.get(word).map_or(1, |term| term.n_passages);
+            let share = |word: &str| f64::from(phrase.n_passages) / f64::from(uses(word));
             let (a, b) = (share(a), share(b));
             a.max(b) >= PHRASE_SHARE && a.min(b) >= OTHER_SHARE
         })
     }
 
     /// The most frequent phrase that holds `word` and makes up enough of its uses.
-    fn phrase_of(&self, word: &str, term: &Term, needed: usize) -> Option<(&str, &Term)> {
-        if word.contains(' ') {
-            return None;
-        }
+    fn phrase_of(&self, word: &str) -> Option<&str> {
+        let uses = f64::from(self.terms[word].n_passages);
         self.terms
             .iter()
-            .filter(|(name, phrase)| {
-                phrase.n as f64 >= PHRASE_SHARE * term.n as f64
-                    && phrase.n_passages >= needed
-                    && name.split_once(' ').is_some_and(|(a, b)| a == word || b == word)
-                    && self.holds_together(name, phrase)
+            .filter(|(key, phrase)| {
+                key.split_once(' ').is_some_and(|(a, b)| a == word || b == word)
+                    && f64::from(phrase.n_passages) >= PHRASE_SHARE * uses
+                    && self.holds_together(key, phrase)
+                    && self.is_of_theme(phrase)
             })
-            .max_by(|a, b| a.1.n.cmp(&b.1.n).then_with(|| b.0.cmp(a.0)))
-            .map(|(name, term)| (name.as_str(), term))
+            .max_by(|a, b| a.1.n_passages.cmp(&b.1.n_passages).then_with(|| b.0.cmp(a.0)))
+            .map(|(key, _)| key.as_str())
     }
 }
 
 impl Term {
-    /// The way it is mostly written; a word that begins sentences keeps its small letter otherwise.
-    fn form(&self, name: &str) -> String {
-        let best = self.forms.iter().max_by(|a, b| match a.1.cmp(b.1) {
-            Ordering::Equal => (a.0 == name).cmp(&(b.0 == name)).then_with(|| b.0.cmp(a.0)),
-            unequal => unequal,
+    /// The way it is mostly written. A word that begins sentences keeps its small letter otherwise, and
+    /// one that is sometimes shouted its usual letters.
+    fn form(&self) -> &str {
+        let is_shouted =
+            |form: &str| form.chars().filter(|c| c.is_uppercase()).count() > 4 && !form.contains(char::is_lowercase);
+        let best = self.forms.iter().max_by(|(a, n), (b, m)| {
+            let key = |form: &str, n: u32| (!is_shouted(form), n, !form.contains(char::is_uppercase));
+            match key(a, *n).cmp(&key(b, *m)) {
+                Ordering::Equal => b.cmp(a),
+                unequal => unequal,
+            }
         });
-        best.map_or_else(|| name.to_owned(), |(form, _)| form.clone())
+        best.map_or("", |(form, _)| form)
     }
 }
 
-/// A text's words, those joined by hyphens as one, each with its place.
-fn compounds(text: &str) -> Vec<(usize, &str)> {
-    let mut words: Vec<(usize, &str)> = Vec::new();
-    for (at, word) in text.unicode_word_indices() {
-        match words.last_mut() {
-            Some((start, last)) if &text[*start + last.len()..at] == "-" => *last = &text[*start..at + word.len()],
-            _ => words.push((at, word)),
-        }
-    }
-    words
+/// Whether two terms have a word in common, or forms of one that the stems tell apart ("collect",
+/// "collection").
+fn share_a_word(a: &str, b: &str) -> bool {
+    a.split(' ').any(|a| b.split(' ').any(|b| is_one_word(a, b)))
 }
 
-fn is_term(word: &str) -> bool {
-    let lower = word.to_lowercase().replace('’', "'");
-    let is_short = word.chars().nth(1).is_none() && word.is_ascii();
-    !is_short && word.contains(char::is_alphabetic) && !STOP_WORDS.contains(lower.as_str())
-}
-
-/// Whether two words are forms of one: equal up to a short ending.
-fn same_stem(a: &str, b: &str) -> bool {
-    let common = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
-    common == a.len().min(b.len()) && common >= 3 && a.len().abs_diff(b.len()) <= 3 || a == b
+fn is_one_word(a: &str, b: &str) -> bool {
+    let common = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count();
+    let (shorter, longer) = {
+        let (a, b) = (a.chars().count(), b.chars().count());
+        (a.min(b), a.max(b))
+    };
+    a == b || common == shorter && common >= 4 && longer - shorter <= 3
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::language;
     use super::*;
+
+    /// The keywords of clusters of texts; each text of its own source, or all of one.
+    fn keywords(clusters: &[&[&'static str]], is_one_source: bool) -> Vec<Vec<String>> {
+        let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+        let mut source = 0;
+        let mut passage = |text: &&'static str| {
+            source += u32::from(!is_one_source);
+            Passage { text, language: english, source }
+        };
+        let clusters: Vec<Vec<Passage>> =
+            clusters.iter().map(|texts| texts.iter().map(&mut passage).collect()).collect();
+        let counted = Keywords::of(&clusters);
+        (0..clusters.len()).map(|c| counted.of_cluster(c).into_iter().map(|k| k.form).collect()).collect()
+    }
+
+    #[test]
+    fn weights_are_those_of_the_formula() {
+        let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+        let passage = |text: &'static str| Passage { text, language: english, source: 0 };
+        // Terms by passages: apple 2, pear 2, "apple pear" 2 in the first; apple 2, plum 2, "apple plum" 2 in the
+        // second; a term twice in a passage counts once.
+        let counted = Keywords::of(&[
+            vec![passage("apple pear, pear"), passage("apple pear")],
+            vec![passage("apple plum"), passage("apple plum")],
+        ]);
+        assert!((counted.weight(0, "pear") - 2.0 / 6.0 * (1.0 + 6.0 / 2.0_f64).ln()).abs() < 1e-12);
+        assert!((counted.weight(0, "appl") - 2.0 / 6.0 * (1.0 + 6.0 / 4.0_f64).ln()).abs() < 1e-12);
+    }
 
     #[test]
     fn phrases_take_the_place_of_their_words_and_keep_their_case() {
-        let texts = [
-            "North Korea and Kim",
-            "North Korea's parades",
-            "the parade of North Korea",
-            "talks on trade",
-            "trade talks",
-        ];
-        let keywords = Keywords::of(&[vec![0, 1, 2], vec![3, 4]], &texts);
-        assert_eq!(keywords.of_cluster(0, 3)[0], "North Korea");
-        assert!(!keywords.of_cluster(0, 9).iter().any(|k| k == "Korea" || k == "North"));
-        assert_eq!(keywords.of_cluster(1, 3), ["talks", "trade"]);
+        let found = keywords(
+            &[
+                &["North Korea and Kim", "North Korea's parades", "the parade of North Korea"],
+                &["talks on trade", "trade talks", "trade policies", "a policy for trade"],
+            ],
+            true,
+        );
+        assert_eq!(found[0], ["North Korea", "parade"]);
+        assert_eq!(found[1], ["trade", "policies", "talks"]);
     }
 
     #[test]
     fn words_that_only_meet_are_no_phrase() {
-        let texts =
-            ["Lee Elected South Korea President", "Lee Elected South Korea head", "South Korea and South Korea"];
-        let keywords = Keywords::of(&[vec![0, 1, 2], vec![]], &texts).of_cluster(0, 9);
-        assert!(
-            keywords.contains(&"South Korea".to_owned()) && !keywords.contains(&"Elected South".to_owned()),
-            "{keywords:?}"
-        );
-        let compounds: Vec<_> = compounds("K-pop by Jae-myung - once").into_iter().map(|(_, word)| word).collect();
-        assert_eq!(compounds, ["K-pop", "by", "Jae-myung", "once"]);
+        let texts: &[&str] =
+            &["Lee Elected South Korea President", "Lee Elected South Korea head", "South Korea and South Korea"];
+        let found = &keywords(&[texts, &[]], true)[0];
+        assert!(found.contains(&"South Korea".to_owned()) && !found.contains(&"Elected South".to_owned()), "{found:?}");
     }
 
     #[test]
-    fn stop_words_numbers_and_single_letters_are_no_terms() {
-        assert!(["the", "isn’t", "2024", "a"].iter().all(|word| !is_term(word)));
-        assert!(["NATO", "5G", "한국", "国"].iter().all(|word| is_term(word)));
+    fn forms_of_a_word_do_not_stand_in_a_row_and_are_shown_as_mostly_written() {
+        let texts: &[&str] = &[
+            "Cookies may track visitors",
+            "tracking by cookies",
+            "COOKIES TRACK A COOKIE",
+            "the collection",
+            "we collect",
+        ];
+        let found = &keywords(&[texts], true)[0];
+        assert_eq!(*found, ["cookies", "track", "collect"]);
+        assert!(
+            is_one_word("collect", "collection") && !is_one_word("art", "article") && !is_one_word("north", "south")
+        );
+    }
+
+    #[test]
+    fn the_name_of_one_source_is_no_keyword_of_a_theme_of_many() {
+        let shared = ["Acme returns policy", "returns of goods", "returns within days", "returns are free"];
+        let of_one = |source: fn(usize) -> u32| {
+            let english =
+                language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+            let texts = shared.iter().chain(&["Acme pays"]).enumerate();
+            let passages = texts.map(|(i, text)| Passage { text, language: english, source: source(i) }).collect();
+            Keywords::of(&[passages]).of_cluster(0).into_iter().map(|k| k.form).collect::<Vec<_>>()
+        };
+        assert!(!of_one(|i| i as u32 % 4).contains(&"Acme".to_owned()));
+        assert!(of_one(|_| 0).contains(&"Acme".to_owned()));
+    }
+
+    #[test]
+    fn what_every_theme_has_marks_out_none_but_fills_up() {
+        let found = keywords(
+            &[
+                &["agreement on wheat", "agreement of wheat", "wheat agreement"],
+                &["agreement on steel", "agreement of steel", "steel agreement"],
+                &["agreement on wine", "agreement of wine", "wine agreement"],
+            ],
+            true,
+        );
+        assert_eq!(found, [["wheat", "agreement"], ["steel", "agreement"], ["wine", "agreement"]]);
     }
 }
