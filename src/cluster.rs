@@ -10,6 +10,7 @@
 //! passages of (b − a) / max(a, b), where a is the distance to the own centroid and b to the next
 //! (Vendramin, Campello and Hruschka 2010, "Relative clustering validity criteria").
 
+pub mod hierarchy;
 mod kmeans;
 
 pub use kmeans::{KMeans, KMeansError, KMeansParams, KMeansValidParams};

@@ -13,7 +13,7 @@
 //! use refrain::{Options, Silent, analyse};
 //!
 //! let report = analyse(&["articles".to_owned()], &Options::default(), &Silent)?;
-//! for theme in report.themes.iter().flatten() {
+//! for theme in report.themes.iter().flat_map(|themes| &themes.themes) {
 //!     println!("{} passages: {}", theme.size, theme.label);
 //! }
 //! # Ok::<(), refrain::Error>(())
@@ -246,7 +246,7 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         distinct: classes.representatives(),
     };
     let themes = clustering.as_ref().map(|clustering| theme::describe(&described, clustering));
-    if themes.as_ref().is_some_and(Vec::is_empty) {
+    if themes.as_ref().is_some_and(|themes| themes.themes.is_empty()) {
         warnings.push(Warning::FewPassages { n_distinct: classes.representatives().len() });
     }
     timings.end(Stage::Clustering);

@@ -22,7 +22,7 @@ use crate::duplicate::{DuplicatePair, Duplicates};
 use crate::embedding::{EmbeddingCounts, Precision, Provider};
 use crate::evaluation::Agreement;
 use crate::passage::Passage;
-use crate::theme::Theme;
+use crate::theme::Themes;
 use crate::{Options, Warning};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -58,8 +58,8 @@ pub struct Report {
     pub clustering: Option<Clustering>,
     /// How well the clusters agree with the labels, if there are any.
     pub agreement: Option<Agreement>,
-    /// The themes, if asked for, in the order of the clusters.
-    pub themes: Option<Vec<Theme>>,
+    /// The themes, if asked for.
+    pub themes: Option<Themes>,
     /// The duplicates, if asked for.
     pub duplicates: Option<Duplicates>,
     /// What the model ran on.

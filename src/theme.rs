@@ -1,4 +1,5 @@
-//! A cluster made readable: a label, keywords, exemplars, sources, cohesion and its nearest neighbour.
+//! Clusters made readable: a label, keywords, exemplars, sources, cohesion and the nearest neighbour of
+//! each; and where there are many, the broader themes that they are parts of.
 
 mod exemplars;
 mod keywords;
@@ -7,10 +8,10 @@ mod language;
 mod terms;
 
 use crate::cluster::Clustering;
-use crate::similarity;
+use crate::cluster::hierarchy::{cosines, parents};
 use exemplars::exemplars;
 use keywords::{Keyword, Keywords};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -22,6 +23,8 @@ const NEAR: usize = 3;
 pub struct Theme {
     /// Its cluster, by size.
     pub cluster_id: u32,
+    /// The broader theme it is a part of, if there are any.
+    pub parent: Option<u32>,
     /// A few keywords that tell it from the themes near by; different from every other theme's.
     pub label: String,
     /// Words and two-word phrases that mark it out, the strongest first.
@@ -44,6 +47,30 @@ pub struct Theme {
     pub exemplars: Vec<u32>,
 }
 
+/// A broader theme: several themes that are near each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BroaderTheme {
+    /// Its number, by size.
+    pub parent: u32,
+    /// A few keywords that tell it from the broader themes near by; different from all others'.
+    pub label: String,
+    /// Words and two-word phrases that mark it out, the strongest first.
+    pub keywords: Vec<String>,
+    /// The themes in it, by number.
+    pub themes: Vec<u32>,
+    /// The passages in them.
+    pub size: usize,
+}
+
+/// All themes, and the broader ones they are parts of; none of those if there are few themes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Themes {
+    /// In the order of the clusters.
+    pub themes: Vec<Theme>,
+    /// By size.
+    pub broader: Vec<BroaderTheme>,
+}
+
 /// Passages as themes are described from.
 #[derive(Clone, Copy, Debug)]
 pub struct ThemePassages<'a> {
@@ -61,7 +88,7 @@ pub struct ThemePassages<'a> {
 
 /// Describes each cluster, in their order.
 #[must_use]
-pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Vec<Theme> {
+pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
     let n_clusters = clustering.sizes.len();
     let n_sources = passages.source_of.iter().max().map_or(0, |&most| most as usize + 1);
     let members = |of: &mut dyn Iterator<Item = usize>| {
@@ -74,10 +101,11 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Vec<Theme>
 
     let counted = count(passages, &distinct);
     let keywords: Vec<Vec<Keyword>> = (0..n_clusters).map(|cluster| counted.of_cluster(cluster)).collect();
-    let near = nearest(&clustering.centroids);
-    let near_ids: Vec<Vec<u32>> = near.iter().map(|near| near.iter().map(|&(other, _)| other).collect()).collect();
-    let labels = label::labels(&counted, &keywords, &near_ids);
-    keywords
+    let near = nearest(clustering.centroids.view());
+    let labels = label::labels(&counted, &keywords, &near);
+    let parent = parents(clustering.centroids.view(), &clustering.sizes);
+    let broader = parent.as_ref().map_or_else(Vec::new, |parent| broader(parent, &counted, clustering));
+    let themes = keywords
         .into_iter()
         .zip(labels)
         .enumerate()
@@ -87,6 +115,7 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Vec<Theme>
             let similarity: f64 = members.iter().map(|&i| f64::from(clustering.similarity[i])).sum();
             Theme {
                 cluster_id: cluster as u32,
+                parent: parent.as_ref().map(|parent| parent[cluster]),
                 label,
                 keywords: keywords.into_iter().map(|keyword| keyword.form).collect(),
                 size: members.len(),
@@ -97,6 +126,35 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Vec<Theme>
                 nearest: near[cluster].first().copied(),
                 exemplars: exemplars(&distinct[cluster], passages, &clustering.similarity),
             }
+        })
+        .collect();
+    Themes { themes, broader }
+}
+
+/// Describes the parents, given for each cluster.
+fn broader(parent: &[u32], counted: &Keywords, clustering: &Clustering) -> Vec<BroaderTheme> {
+    let n_parents = parent.iter().max().map_or(0, |&most| most as usize + 1);
+    let mut children: Vec<Vec<u32>> = vec![vec![]; n_parents];
+    parent.iter().enumerate().for_each(|(cluster, &parent)| children[parent as usize].push(cluster as u32));
+    let size = |cluster: u32| clustering.sizes[cluster as usize];
+    // The mean of all passages under a parent.
+    let mut centroids = Array2::zeros((n_parents, clustering.centroids.ncols()));
+    for (cluster, &parent) in parent.iter().enumerate() {
+        let weighted = &clustering.centroids.row(cluster) * clustering.sizes[cluster] as f32;
+        let mut sum = centroids.index_axis_mut(Axis(0), parent as usize);
+        sum += &weighted;
+    }
+    let counted = counted.merged(&children);
+    let keywords: Vec<Vec<Keyword>> = (0..n_parents).map(|parent| counted.of_cluster(parent)).collect();
+    let labels = label::labels(&counted, &keywords, &nearest(centroids.view()));
+    let described = keywords.into_iter().zip(labels).zip(children).enumerate();
+    described
+        .map(|(parent, ((keywords, label), themes))| BroaderTheme {
+            parent: parent as u32,
+            label,
+            keywords: keywords.into_iter().map(|keyword| keyword.form).collect(),
+            size: themes.iter().map(|&cluster| size(cluster)).sum(),
+            themes,
         })
         .collect()
 }
@@ -118,15 +176,9 @@ fn count(passages: &ThemePassages, distinct: &[Vec<usize>]) -> Keywords {
 
 /// For each of the `(k, dim)` centroids the [`NEAR`] most similar others by cosine, the most similar
 /// first.
-fn nearest(centroids: &Array2<f32>) -> Vec<Vec<(u32, f32)>> {
-    let mut units = centroids.clone();
-    for mut row in units.outer_iter_mut() {
-        let norm = similarity::dot(row.view(), row.view()).sqrt().max(f32::MIN_POSITIVE);
-        row /= norm;
-    }
-    let n = units.nrows();
-    let mut cosines = Array2::zeros((n, n));
-    similarity::products(units.view(), units.view(), &mut cosines);
+fn nearest(centroids: ArrayView2<f32>) -> Vec<Vec<(u32, f32)>> {
+    let n = centroids.nrows();
+    let cosines = cosines(centroids);
     let of_row = |i: usize| {
         let mut others: Vec<(u32, f32)> = (0..n).filter(|&j| j != i).map(|j| (j as u32, cosines[[i, j]])).collect();
         others.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -188,7 +240,8 @@ mod tests {
             source_of: &[0, 1, 0, 1, 1],
             distinct: &[0, 1, 2, 3],
         };
-        let themes = describe(&passages, &clustering);
+        let Themes { themes, broader } = describe(&passages, &clustering);
+        assert!(broader.is_empty() && themes.iter().all(|theme| theme.parent.is_none()));
         assert!(
             themes[0].keywords.iter().any(|k| k == "tariff") && themes[1].keywords.iter().any(|k| k == "North Korea"),
             "{themes:?}"

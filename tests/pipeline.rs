@@ -3,8 +3,10 @@
 mod common;
 
 use common::{embed, run, seeds};
+use refrain::cluster::hierarchy::MIN_CLUSTERS;
 use refrain::duplicate::Kind;
 use refrain::embedding::{Precision, Provider, ProviderChoice};
+use refrain::theme::Themes;
 use refrain::{Options, Report, analyse};
 use std::collections::HashMap;
 
@@ -66,11 +68,17 @@ fn seeds_show_what_recurs_in_them() {
     assert!(report.has_losses());
 
     // Themes can be told apart, and every figure is one.
-    let themes = report.themes.as_ref().unwrap();
+    let Themes { themes, broader } = report.themes.as_ref().unwrap();
     let labels: std::collections::HashSet<&str> = themes.iter().map(|t| t.label.as_str()).collect();
     assert!(themes.len() >= 4 && labels.len() == themes.len());
     assert!(themes.iter().all(|t| t.cohesion.is_finite() && t.cohesion > 0.0 && t.cohesion <= 1.0));
     assert!(themes.windows(2).all(|pair| pair[0].size >= pair[1].size));
+    assert!(themes.iter().all(|t| (0.0..=1.0).contains(&t.spread) && t.nearest.is_some()));
+    assert_eq!(broader.is_empty(), themes.len() < MIN_CLUSTERS);
+    for parent in broader {
+        assert!(parent.themes.iter().all(|&t| themes[t as usize].parent == Some(parent.parent)));
+        assert_eq!(parent.size, parent.themes.iter().map(|&t| themes[t as usize].size).sum::<usize>());
+    }
     assert!(pairs.iter().all(|(_, _, _, cosine)| cosine.is_finite()));
     assert!(report.clustering.as_ref().unwrap().similarity.iter().all(|s| s.is_finite()));
 }

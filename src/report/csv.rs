@@ -5,13 +5,15 @@
 
 use super::{Report, rounded};
 use crate::duplicate::DuplicatePair;
-use crate::theme::Theme;
+use crate::theme::{Theme, Themes};
 use std::borrow::Cow;
 use std::fs::File;
 
-const THEME_COLUMNS: [&str; 13] = [
+const THEME_COLUMNS: [&str; 15] = [
     "cluster_id",
     "label",
+    "parent",
+    "parent_label",
     "keywords",
     "size",
     "n_distinct",
@@ -43,12 +45,14 @@ const PAIR_COLUMNS: [&str; 16] = [
     "b_text",
 ];
 
-pub(super) fn write_themes<'a>(report: &'a Report, themes: &'a [Theme], file: File) -> Result<(), String> {
-    let row = |theme: &'a Theme| -> [Cow<'a, str>; 13] {
+pub(super) fn write_themes<'a>(report: &'a Report, themes: &'a Themes, file: File) -> Result<(), String> {
+    let row = |theme: &'a Theme| -> [Cow<'a, str>; 15] {
         let exemplar = |i: usize| theme.exemplars.get(i).map_or("", |&passage| report.text(passage));
         [
             theme.cluster_id.to_string().into(),
             safe(&theme.label),
+            theme.parent.map_or_else(String::new, |parent| parent.to_string()).into(),
+            theme.parent.map_or("".into(), |parent| safe(&themes.broader[parent as usize].label)),
             safe(&theme.keywords.join("; ")).into_owned().into(),
             theme.size.to_string().into(),
             theme.n_distinct.to_string().into(),
@@ -62,7 +66,7 @@ pub(super) fn write_themes<'a>(report: &'a Report, themes: &'a [Theme], file: Fi
             safe(exemplar(2)),
         ]
     };
-    write(file, THEME_COLUMNS, themes.iter().map(row))
+    write(file, THEME_COLUMNS, themes.themes.iter().map(row))
 }
 
 pub(super) fn write_pairs<'a>(

@@ -21,6 +21,8 @@ struct ReportJson<'a> {
     agreement: Option<AgreementShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     themes: Option<Vec<ThemeShown<'a>>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    broader_themes: Vec<BroaderThemeShown<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate_groups: Option<Vec<GroupShown<'a>>>,
 }
@@ -156,6 +158,8 @@ struct CurvePoint {
 #[derive(Serialize)]
 struct ThemeShown<'a> {
     cluster_id: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<u32>,
     label: &'a str,
     keywords: &'a [String],
     size: usize,
@@ -166,6 +170,16 @@ struct ThemeShown<'a> {
     cohesion: f64,
     nearest: Option<NearestShown>,
     exemplars: Vec<Place<'a>>,
+}
+
+/// Several themes that are near each other.
+#[derive(Serialize)]
+struct BroaderThemeShown<'a> {
+    parent: u32,
+    label: &'a str,
+    keywords: &'a [String],
+    size: usize,
+    themes: &'a [u32],
 }
 
 /// The theme with the most similar centroid.
@@ -270,8 +284,9 @@ fn shown(report: &Report) -> ReportJson<'_> {
             nmi: rounded(agreement.nmi as f32),
         }),
         themes: report.themes.as_ref().map(|themes| {
-            let themes = themes.iter().map(|theme| ThemeShown {
+            let themes = themes.themes.iter().map(|theme| ThemeShown {
                 cluster_id: theme.cluster_id,
+                parent: theme.parent,
                 label: &theme.label,
                 keywords: &theme.keywords,
                 size: theme.size,
@@ -288,6 +303,16 @@ fn shown(report: &Report) -> ReportJson<'_> {
                 exemplars: theme.exemplars.iter().map(|&i| place(i)).collect(),
             });
             themes.collect()
+        }),
+        broader_themes: report.themes.as_ref().map_or_else(Vec::new, |themes| {
+            let broader = themes.broader.iter().map(|broader| BroaderThemeShown {
+                parent: broader.parent,
+                label: &broader.label,
+                keywords: &broader.keywords,
+                size: broader.size,
+                themes: &broader.themes,
+            });
+            broader.collect()
         }),
         duplicate_groups: report.duplicates.as_ref().map(|duplicates| {
             let groups = duplicates.groups.iter().enumerate().map(|(i, group)| GroupShown {

@@ -5,12 +5,15 @@
 use super::Report;
 use crate::Stage;
 use crate::duplicate::{DuplicateGroup, DuplicatePair, Kind};
+use crate::theme::{BroaderTheme, Theme, Themes};
 use console::{Style, measure_text_width, truncate_str};
 use similar::{ChangeTag, TextDiff};
 use std::collections::HashMap;
 use std::io::{Result, Write};
 
 const MAX_THEMES: usize = 12;
+/// Broader themes.
+const MAX_BROADER: usize = 12;
 const MAX_GROUPS: usize = 12;
 const MAX_WARNINGS: usize = 12;
 /// Lines of a duplicate's text.
@@ -113,7 +116,17 @@ fn themes(report: &Report, page: &mut Page) -> Result<()> {
     } else {
         String::new()
     };
+    let Themes { themes, broader } = themes;
     page.heading(&format!("Themes: {}{fit_none}", themes.len()))?;
+    for broader in broader.iter().take(MAX_BROADER) {
+        show_broader(broader, themes, page)?;
+    }
+    if broader.len() > MAX_BROADER {
+        page.line(&format!("      … and {} broader themes more in report.json", broader.len() - MAX_BROADER))?;
+    }
+    if !broader.is_empty() {
+        writeln!(page.out)?;
+    }
     for theme in themes.iter().take(MAX_THEMES) {
         let copies =
             if theme.n_distinct < theme.size { format!(", {} different", theme.n_distinct) } else { String::new() };
@@ -136,6 +149,22 @@ fn themes(report: &Report, page: &mut Page) -> Result<()> {
         page.line(&format!("      … and {} more in themes.csv", themes.len() - MAX_THEMES))?;
     }
     Ok(())
+}
+
+/// A broader theme and the largest themes in it, in two lines.
+fn show_broader(broader: &BroaderTheme, themes: &[Theme], page: &mut Page) -> Result<()> {
+    let figures =
+        format!("{} · {}", count(broader.size, "passage", "passages"), count(broader.themes.len(), "theme", "themes"));
+    let room = page.width.saturating_sub(measure_text_width(&figures) + 4);
+    let label = page.bold.apply_to(truncate_str(&broader.label, room, "…")).to_string();
+    let gap = " ".repeat(room.saturating_sub(measure_text_width(&label)));
+    page.line(&format!("  {label}{gap}  {figures}"))?;
+    let names = broader.themes.iter().map(|&theme| {
+        let first = themes[theme as usize].label.split(" · ").next().unwrap_or_default();
+        format!("{theme} {first}")
+    });
+    let line = page.dim.apply_to(format!("      {}", names.collect::<Vec<_>>().join(", "))).to_string();
+    page.line(&line)
 }
 
 fn agreement(report: &Report, page: &mut Page) -> Result<()> {

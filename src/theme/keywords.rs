@@ -58,8 +58,8 @@ struct Counts {
     /// Different terms of each passage, summed.
     n_terms: usize,
     n_passages: u32,
-    /// The largest share that a source has of the passages.
-    main_source: f64,
+    /// Passages by source.
+    of_source: HashMap<u32, u32>,
 }
 
 #[derive(Clone)]
@@ -74,7 +74,10 @@ struct Term {
 impl Keywords {
     /// Counts the terms of each cluster's passages.
     pub fn of(clusters: &[Vec<Passage>]) -> Self {
-        let clusters: Vec<Counts> = clusters.par_iter().map(|passages| Counts::of(passages)).collect();
+        Self::of_counts(clusters.par_iter().map(|passages| Counts::of(passages)).collect())
+    }
+
+    fn of_counts(clusters: Vec<Counts>) -> Self {
         let mut total: HashMap<String, u32> = HashMap::new();
         for (key, term) in clusters.iter().flat_map(|cluster| &cluster.terms) {
             *total.entry(key.clone()).or_default() += term.n_passages;
@@ -83,6 +86,16 @@ impl Keywords {
         let mean_terms = sum as f64 / clusters.len().max(1) as f64;
         let n_passages = clusters.iter().map(|cluster| cluster.n_passages).sum();
         Self { clusters, total, mean_terms, n_passages }
+    }
+
+    /// The same passages in fewer clusters, each made of several.
+    pub fn merged(&self, groups: &[Vec<u32>]) -> Self {
+        let merge = |group: &Vec<u32>| {
+            let mut all = Counts::default();
+            group.iter().for_each(|&cluster| all.add(&self.clusters[cluster as usize]));
+            all
+        };
+        Self::of_counts(groups.par_iter().map(merge).collect())
     }
 
     /// A cluster's keywords, the strongest first; no word in two of them.
@@ -135,19 +148,32 @@ impl Keywords {
 impl Counts {
     fn of(passages: &[Passage]) -> Self {
         let mut counts = Self { n_passages: passages.len() as u32, ..Self::default() };
-        let mut of_source: HashMap<u32, u32> = HashMap::new();
         for (i, passage) in (0..).zip(passages) {
-            *of_source.entry(passage.source).or_default() += 1;
+            *counts.of_source.entry(passage.source).or_default() += 1;
             each_term(passage.text, passage.language, |key, form| counts.count(key, form, i, passage.source));
         }
-        let most = of_source.into_values().max().unwrap_or(0);
-        counts.main_source = f64::from(most) / passages.len().max(1) as f64;
         // A term of one passage says little about the cluster, unless its passages share no term.
         if counts.terms.values().any(|term| term.n_passages > 1) {
             counts.terms.retain(|_, term| term.n_passages > 1);
             counts.terms.shrink_to_fit();
         }
         counts
+    }
+
+    /// Adds the terms of other passages.
+    fn add(&mut self, other: &Self) {
+        self.n_terms += other.n_terms;
+        self.n_passages += other.n_passages;
+        other.of_source.iter().for_each(|(source, n)| *self.of_source.entry(*source).or_default() += n);
+        for (key, more) in &other.terms {
+            let Some(term) = self.terms.get_mut(key) else {
+                self.terms.insert(key.clone(), more.clone());
+                continue;
+            };
+            term.n_passages += more.n_passages;
+            term.has_other_sources |= more.has_other_sources || term.source != more.source;
+            more.forms.iter().for_each(|(form, n)| term.add_form(form, *n));
+        }
     }
 
     /// Counts one use of a term, as it is written there.
@@ -163,15 +189,13 @@ impl Counts {
             self.n_terms += 1;
         }
         term.has_other_sources |= term.source != source;
-        match term.forms.iter_mut().find(|(known, _)| known == form) {
-            Some((_, n)) => *n += 1,
-            None => term.forms.push((form.to_owned(), 1)),
-        }
+        term.add_form(form, 1);
     }
 
     /// Whether a term is more than a name that one of many sources has for itself.
     fn is_of_theme(&self, term: &Term) -> bool {
-        term.has_other_sources || self.main_source >= MAIN_SOURCE
+        let most = self.of_source.values().max().copied().unwrap_or(0);
+        term.has_other_sources || f64::from(most) >= MAIN_SOURCE * f64::from(self.n_passages)
     }
 
     /// Whether a phrase is more than two words that happen to meet; a single word always does.
@@ -201,6 +225,13 @@ impl Counts {
 }
 
 impl Term {
+    fn add_form(&mut self, form: &str, n: u32) {
+        match self.forms.iter_mut().find(|(known, _)| known == form) {
+            Some((_, uses)) => *uses += n,
+            None => self.forms.push((form.to_owned(), n)),
+        }
+    }
+
     /// The way it is mostly written. A word that begins sentences keeps its small letter otherwise, and
     /// one that is sometimes shouted its usual letters.
     fn form(&self) -> &str {

@@ -7,12 +7,12 @@ use std::collections::HashSet;
 const LABEL_KEYWORDS: usize = 3;
 
 /// A label for each cluster, all different. `keywords` are the clusters' and `near` the nearest
-/// others of each.
+/// others of each, with their cosines.
 ///
 /// A keyword counts its weight times p / (p + q), where p is the share of the cluster's passages that
 /// have it and q the largest such share among the clusters near by: half where a neighbour has it as
 /// often, in full where none has it.
-pub(super) fn labels(counted: &Keywords, keywords: &[Vec<Keyword>], near: &[Vec<u32>]) -> Vec<String> {
+pub(super) fn labels(counted: &Keywords, keywords: &[Vec<Keyword>], near: &[Vec<(u32, f32)>]) -> Vec<String> {
     let mut taken = HashSet::new();
     keywords
         .iter()
@@ -21,7 +21,8 @@ pub(super) fn labels(counted: &Keywords, keywords: &[Vec<Keyword>], near: &[Vec<
         .map(|(cluster, (keywords, near))| {
             let contrast = |keyword: &Keyword| {
                 let own = counted.share(cluster, &keyword.key);
-                let others = near.iter().map(|&other| counted.share(other as usize, &keyword.key)).fold(0.0, f64::max);
+                let others =
+                    near.iter().map(|&(other, _)| counted.share(other as usize, &keyword.key)).fold(0.0, f64::max);
                 if own > 0.0 { keyword.weight * own / (own + others) } else { 0.0 }
             };
             let mut ranked: Vec<(f64, &Keyword)> =

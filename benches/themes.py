@@ -1,0 +1,39 @@
+"""Prints the themes of a report as Markdown tables, for benches/results/.
+
+    refrain cluster seeds -o report && python benches/themes.py report/report.json
+"""
+
+import json
+import sys
+
+
+def cell(text: str, most: int = 0) -> str:
+    text = " ".join(text.split()).replace("|", "\\|")
+    return text[: most - 1] + "…" if most and len(text) > most else text
+
+
+def main(path: str) -> None:
+    report = json.load(open(path, encoding="utf-8"))
+    counts, themes, broader = (report.get(part, []) for part in ("header", "themes", "broader_themes"))
+    counts = counts["counts"]
+    print(f"{counts['passages']} passages, {counts['distinct_passages']} of different text, {counts['sources']} sources; ", end="")
+    print(f"{len(themes)} themes, {len(broader)} broader ones; {counts['outliers']} outliers.\n")
+    if broader:
+        print("| broader theme | label | keywords | themes | passages |\n|---|---|---|---|---|")
+        for parent in broader:
+            row = parent["parent"], parent["label"], ", ".join(parent["keywords"]), len(parent["themes"]), parent["size"]
+            print("| " + " | ".join(cell(str(value)) for value in row) + " |")
+        print()
+    print("| theme | in | label | other keywords | passages | sources | spread | cohesion | nearest | most central passage |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for theme in themes:
+        others = [word for word in theme["keywords"] if word not in theme["label"].split(" · ")]
+        exemplar = theme["exemplars"][0]["text"] if theme["exemplars"] else ""
+        nearest = theme["nearest"] or {"cluster_id": "", "cosine": 0}
+        row = (theme["cluster_id"], theme.get("parent", ""), theme["label"], ", ".join(others), theme["size"], theme["n_sources"],
+               f"{theme['spread']:.2f}", f"{theme['cohesion']:.2f}", f"{nearest['cluster_id']} ({nearest['cosine']:.2f})", cell(exemplar, 100))
+        print("| " + " | ".join(cell(str(value)) for value in row) + " |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
