@@ -151,7 +151,7 @@ fn themes(report: &Report, page: &mut Page) -> Result<()> {
     Ok(())
 }
 
-/// A broader theme and the largest themes in it, in two lines.
+/// A broader theme and the largest themes in it, in three lines at most.
 fn show_broader(broader: &BroaderTheme, themes: &[Theme], page: &mut Page) -> Result<()> {
     let figures =
         format!("{} · {}", count(broader.size, "passage", "passages"), count(broader.themes.len(), "theme", "themes"));
@@ -163,8 +163,8 @@ fn show_broader(broader: &BroaderTheme, themes: &[Theme], page: &mut Page) -> Re
         let first = themes[theme as usize].label.split(" · ").next().unwrap_or_default();
         format!("{theme} {first}")
     });
-    let line = page.dim.apply_to(format!("      {}", names.collect::<Vec<_>>().join(", "))).to_string();
-    page.line(&line)
+    let names = names.collect::<Vec<_>>().join(", ");
+    page.wrapped(names.split(' '), 6, 2)
 }
 
 fn agreement(report: &Report, page: &mut Page) -> Result<()> {

@@ -297,6 +297,19 @@ mod tests {
     }
 
     #[test]
+    fn merged_clusters_are_counted_as_one() {
+        let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+        let passages = |texts: &[&'static str], source: u32| -> Vec<Passage<'static>> {
+            texts.iter().map(|text| Passage { text, language: english, source }).collect()
+        };
+        let (a, b) = (["apple pear", "apple pear"], ["Apple", "Apple plum", "plum"]);
+        let merged = Keywords::of(&[passages(&a, 0), passages(&b, 1)]).merged(&[vec![1, 0]]);
+        let together = Keywords::of(&[[passages(&b, 1), passages(&a, 0)].concat()]);
+        assert_eq!(merged.of_cluster(0), together.of_cluster(0));
+        assert!((merged.share(0, "appl") - 0.8).abs() < 1e-12);
+    }
+
+    #[test]
     fn phrases_take_the_place_of_their_words_and_keep_their_case() {
         let found = keywords(
             &[
