@@ -88,14 +88,15 @@ impl Keywords {
         Self { clusters, total, mean_terms, n_passages }
     }
 
-    /// The same passages in fewer clusters, each made of several.
+    /// The same passages in fewer clusters, each made of several. How rare a term is stays what it is among
+    /// all clusters: among a few, words that stand everywhere would seem to mark one out.
     pub fn merged(&self, groups: &[Vec<u32>]) -> Self {
         let merge = |group: &Vec<u32>| {
             let mut all = Counts::default();
             group.iter().for_each(|&cluster| all.add(&self.clusters[cluster as usize]));
             all
         };
-        Self::of_counts(groups.par_iter().map(merge).collect())
+        Self { mean_terms: self.mean_terms, ..Self::of_counts(groups.par_iter().map(merge).collect()) }
     }
 
     /// A cluster's keywords, the strongest first; no word in two of them.
@@ -251,7 +252,9 @@ impl Term {
 /// Whether two terms have a word in common, or forms of one that the stems tell apart ("collect",
 /// "collection").
 fn share_a_word(a: &str, b: &str) -> bool {
-    a.split(' ').any(|a| b.split(' ').any(|b| is_one_word(a, b)))
+    let words = |term: &str| term.split([' ', '-', '.', ':']).map(str::to_owned).collect::<Vec<_>>();
+    let b = words(b);
+    words(a).iter().any(|a| b.iter().any(|b| is_one_word(a, b)))
 }
 
 fn is_one_word(a: &str, b: &str) -> bool {
@@ -305,7 +308,8 @@ mod tests {
         let (a, b) = (["apple pear", "apple pear"], ["Apple", "Apple plum", "plum"]);
         let merged = Keywords::of(&[passages(&a, 0), passages(&b, 1)]).merged(&[vec![1, 0]]);
         let together = Keywords::of(&[[passages(&b, 1), passages(&a, 0)].concat()]);
-        assert_eq!(merged.of_cluster(0), together.of_cluster(0));
+        let found = |counted: &Keywords| counted.of_cluster(0).into_iter().map(|k| (k.key, k.form)).collect::<Vec<_>>();
+        assert_eq!(found(&merged), found(&together));
         assert!((merged.share(0, "appl") - 0.8).abs() < 1e-12);
     }
 

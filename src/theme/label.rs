@@ -5,13 +5,16 @@ use std::collections::HashSet;
 
 /// Keywords in a label.
 const LABEL_KEYWORDS: usize = 3;
+/// A keyword of fewer passages than this share of the most frequent one's comes last.
+const COVERAGE: f64 = 1.0 / 3.0;
 
 /// A label for each cluster, all different. `keywords` are the clusters' and `near` the nearest
 /// others of each, with their cosines.
 ///
 /// A keyword counts its weight times p / (p + q), where p is the share of the cluster's passages that
 /// have it and q the largest such share among the clusters near by: half where a neighbour has it as
-/// often, in full where none has it.
+/// often, in full where none has it. What few of the passages have says little about the cluster, however
+/// much it tells it apart, so keywords below [`COVERAGE`] come last.
 pub(super) fn labels(counted: &Keywords, keywords: &[Vec<Keyword>], near: &[Vec<(u32, f32)>]) -> Vec<String> {
     let mut taken = HashSet::new();
     keywords
@@ -25,10 +28,14 @@ pub(super) fn labels(counted: &Keywords, keywords: &[Vec<Keyword>], near: &[Vec<
                     near.iter().map(|&(other, _)| counted.share(other as usize, &keyword.key)).fold(0.0, f64::max);
                 if own > 0.0 { keyword.weight * own / (own + others) } else { 0.0 }
             };
-            let mut ranked: Vec<(f64, &Keyword)> =
-                keywords.iter().map(|keyword| (contrast(keyword), keyword)).collect();
-            ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-            let forms: Vec<&str> = ranked.into_iter().map(|(_, keyword)| keyword.form.as_str()).collect();
+            let share = |keyword: &Keyword| counted.share(cluster, &keyword.key);
+            let most = keywords.iter().map(share).fold(0.0, f64::max);
+            let mut ranked: Vec<(bool, f64, &Keyword)> = keywords
+                .iter()
+                .map(|keyword| (share(keyword) >= COVERAGE * most, contrast(keyword), keyword))
+                .collect();
+            ranked.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
+            let forms: Vec<&str> = ranked.into_iter().map(|(_, _, keyword)| keyword.form.as_str()).collect();
             label(&forms, cluster, &mut taken)
         })
         .collect()

@@ -22,7 +22,8 @@ pub(super) struct Language {
 impl Language {
     /// Whether a word in lower case says nothing by itself.
     pub fn is_stop_word(&self, word: &str) -> bool {
-        self.stop_words.contains(word)
+        // Romanian is written with commas below and, in older texts and this list, with cedillas.
+        self.stop_words.contains(word) || word.contains(['ș', 'ț']) && self.stop_words.contains(&*cedillas(word))
     }
 
     /// What all forms of a word have in common; `word` is in lower case.
@@ -37,11 +38,13 @@ impl Language {
 
     /// By its ISO 639-1 code.
     fn new(code: &str, stemmer: Option<Algorithm>) -> Self {
+        let more: &[&str] = if code == "en" { &MORE_ENGLISH_STOP_WORDS } else { &[] };
         let is_content = |word: &&&str| code == "en" && NO_ENGLISH_STOP_WORDS.contains(word);
         Self {
             stop_words: stop_words::lookup(code)
                 .into_iter()
                 .flatten()
+                .chain(more)
                 .filter(|word| !is_content(word))
                 .copied()
                 .collect(),
@@ -50,6 +53,13 @@ impl Language {
         }
     }
 }
+
+fn cedillas(word: &str) -> String {
+    word.replace('ș', "ş").replace('ț', "ţ")
+}
+
+/// English words that introduce what a text is about and are not in the list of stop words.
+const MORE_ENGLISH_STOP_WORDS: [&str; 5] = ["called", "include", "included", "includes", "including"];
 
 /// Words in the English list of stop words that can say what a text is about.
 const NO_ENGLISH_STOP_WORDS: [&str; 34] = [

@@ -112,7 +112,8 @@ fn words(text: &str) -> Vec<Range<usize>> {
     words
 }
 
-/// The places of web and mail addresses, and of the targets of Markdown links.
+/// The places of web and mail addresses, of the targets of Markdown links, and of files written as text
+/// (base64).
 fn addresses(text: &str) -> Vec<Range<usize>> {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '<' | '>' | '[' | ']' | '"');
     let mut at = 0;
@@ -124,11 +125,23 @@ fn addresses(text: &str) -> Vec<Range<usize>> {
         .filter(|span| {
             let part = text[span.clone()].trim_end_matches(is_end);
             part.contains("://")
+                || part.starts_with("data:")
+                || is_base64(part)
                 || part.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("www."))
                 || part.find('@').is_some_and(|at| at > 0 && part[at..].contains('.'))
                 || text[..span.start].ends_with("](")
         })
         .collect()
+}
+
+/// Whether a run without spaces is too long and too mixed to be words.
+fn is_base64(part: &str) -> bool {
+    let is_of_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+    part.len() >= 40
+        && part.bytes().all(is_of_base64)
+        && [u8::is_ascii_digit, u8::is_ascii_lowercase, u8::is_ascii_uppercase]
+            .iter()
+            .all(|of| part.bytes().any(|b| of(&b)))
 }
 
 #[cfg(test)]
@@ -176,6 +189,9 @@ mod tests {
             ["privacy"]
         );
         assert_eq!(forms("Booking.com"), ["Booking.com"]);
+        let image = "iVBORw0KGgoAAAANSUhEUgAAACgAAAAoCAYAAACM+rOWAAA=";
+        assert_eq!(forms(&format!("![logo](data:image/png;base64,{image}) and {image}")), ["logo"]);
+        assert_eq!(forms("Donaudampfschifffahrtsgesellschaftskapitaen").len(), 1);
     }
 
     #[test]
