@@ -277,7 +277,7 @@ fn matrix_rate(threads: usize, repeats: usize) -> Spread {
                     let a = ndarray::Array2::<f32>::from_elem((MATRIX_SIDE, MATRIX_SIDE), 0.5);
                     let mut c = ndarray::Array2::<f32>::zeros((MATRIX_SIDE, MATRIX_SIDE));
                     for _ in 0..PRODUCTS {
-                        crate::similarity::products(a.view(), a.view(), &mut c);
+                        crate::similarity::products(a.view(), a.view(), c.view_mut());
                         std::hint::black_box(&mut c);
                     }
                 });

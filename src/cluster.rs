@@ -1,51 +1,71 @@
 //! Rows become clusters: k-means on unit rows. The only module that names linfa.
 //!
 //! Each different text counts once in the fit, so that a blurb that stands under a hundred articles
-//! does not pull a centroid to itself. The centroids come from [`KMeans`], or on request from
-//! linfa-clustering's own; assignment, sizes and inertia are then taken from those final centroids
-//! here (linfa-clustering's counts are of the last restart, and its inertia of the step before the
-//! last).
-//!
-//! How many clusters (`-k auto`): the number with the best simplified silhouette, the mean over
-//! passages of (b − a) / max(a, b), where a is the distance to the own centroid and b to the next
-//! (Vendramin, Campello and Hruschka 2010, "Relative clustering validity criteria").
+//! does not pull a centroid to itself; its copies get the cluster of the one that counted. The
+//! centroids come from [`KMeans`], or on request from linfa-clustering's own; assignment, sizes and
+//! inertia are then taken from those final centroids here (linfa-clustering's counts are of the last
+//! restart, and its inertia of the step before the last).
 
+mod choice;
 pub mod hierarchy;
 mod kmeans;
 
-pub use kmeans::{KMeans, KMeansError, KMeansParams, KMeansValidParams};
+pub use choice::CriterionAt;
+pub use kmeans::{Init, KMeans, KMeansError, KMeansParams, KMeansValidParams};
 
-use crate::similarity::{self, Nearest};
-use crate::{Error, Result};
+use crate::similarity;
+use crate::{Error, Result, Warning};
+use kmeans::training::{Order, Training};
 use linfa::prelude::*;
 use linfa_clustering::KMeansInit;
 use linfa_nn::distance::L2Dist;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
-use serde::Serialize;
+use rayon::prelude::*;
 use std::cmp::Reverse;
 
-/// Restarts of a trial fit during the search for k.
-const TRIAL_RESTARTS: usize = 3;
-/// Iterations of a trial fit: the criterion settles long before the last rows do.
-const TRIAL_ITERATIONS: usize = 20;
-/// The search looks no further than this many clusters.
-const MAX_AUTO_CLUSTERS: usize = 256;
 /// A theme of fewer different texts is none: its passages are outliers.
 const MIN_THEME_TEXTS: usize = 2;
-/// Tukey's fences: a passage is an outlier if its similarity to the centroid is below the theme's
-/// first quartile by more than this many times the distance between the quartiles.
-const FENCE: f32 = 1.5;
+/// Fewer rows for each cluster than this make poor centroids (faiss, `Clustering.h`,
+/// `min_points_per_centroid`).
+pub const MIN_ROWS_PER_CENTROID: usize = 39;
 
 /// How many clusters to form.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NClusters {
-    /// As many as the criterion says.
-    #[default]
-    Auto,
+    /// As many as the criterion says, within these limits, both included.
+    Between(usize, usize),
     /// This many.
     Exactly(usize),
+}
+
+impl NClusters {
+    /// As many as the criterion says.
+    pub const AUTO: Self = Self::Between(2, usize::MAX);
+}
+
+impl Default for NClusters {
+    fn default() -> Self {
+        Self::AUTO
+    }
+}
+
+/// Which passages are so far from their centroid that they are in no theme. How far is judged by each
+/// theme's own spread: by how many times the distance between the quartiles of its similarities a
+/// passage's lies below the first quartile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outliers {
+    /// Those farther out than this; 1.5 are Tukey's fences (Tukey 1977, "Exploratory data analysis").
+    Beyond(f32),
+    /// This share of the different texts, 0 to 1: those that are farthest out.
+    Share(f32),
+}
+
+impl Default for Outliers {
+    fn default() -> Self {
+        Self::Beyond(1.5)
+    }
 }
 
 /// What finds the centroids.
@@ -70,10 +90,13 @@ impl Algorithm {
 }
 
 /// How to cluster.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ClusterOptions {
     /// How many clusters; default: by the criterion.
     pub n_clusters: NClusters,
+    /// Where the fit begins; default: by the number of clusters. linfa-clustering's own begins with
+    /// its k-means++ whatever this says.
+    pub init: Init,
     /// Fits from different starts, of which the one with the least inertia is kept; default 10.
     pub restarts: usize,
     /// Iterations of a fit at most; default 300.
@@ -83,6 +106,8 @@ pub struct ClusterOptions {
     pub train_per_cluster: usize,
     /// What finds the centroids; default: Lloyd's iteration on matrix products.
     pub algorithm: Algorithm,
+    /// Which passages are in no theme; default: those beyond Tukey's fences.
+    pub outliers: Outliers,
     /// Decides every random choice; default 42.
     pub seed: u64,
 }
@@ -90,11 +115,13 @@ pub struct ClusterOptions {
 impl Default for ClusterOptions {
     fn default() -> Self {
         Self {
-            n_clusters: NClusters::Auto,
+            n_clusters: NClusters::AUTO,
+            init: Init::Auto,
             restarts: 10,
             max_iterations: 300,
             train_per_cluster: 256,
             algorithm: Algorithm::Lloyd,
+            outliers: Outliers::default(),
             seed: 42,
         }
     }
@@ -113,22 +140,24 @@ impl ClusterOptions {
                 Err(Error::Option { option, found: "0".into(), expected: "at least 1".into() })
             }
         };
-        if let NClusters::Exactly(n) = self.n_clusters {
-            positive("-k", n)?;
+        match self.n_clusters {
+            NClusters::Exactly(n) => positive("-k", n)?,
+            NClusters::Between(least, most) if least > most || least == 0 => {
+                let expected = "the smaller number first, at least 1".into();
+                return Err(Error::Option { option: "-k", found: format!("{least}..{most}"), expected });
+            }
+            NClusters::Between(..) => {}
+        }
+        if let Outliers::Share(share) = self.outliers
+            && !(0.0..1.0).contains(&share)
+        {
+            let expected = "a share of the passages, at least 0 and below 1".into();
+            return Err(Error::Option { option: "--outliers", found: share.to_string(), expected });
         }
         positive("--restarts", self.restarts)?;
         positive("--train-per-cluster", self.train_per_cluster)?;
         positive("--max-iterations", self.max_iterations)
     }
-}
-
-/// The criterion at one number of clusters.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct CriterionAt {
-    /// Number of clusters tried.
-    pub n_clusters: usize,
-    /// Mean simplified silhouette, −1 to 1.
-    pub silhouette: f32,
 }
 
 /// Clusters of rows, numbered by size and then by first row.
@@ -142,50 +171,72 @@ pub struct Clustering {
     pub similarity: Vec<f32>,
     /// Rows of each cluster, without outliers.
     pub sizes: Vec<usize>,
-    /// Sum of squared distances of the fitted rows to their nearest final centroid, outliers included.
+    /// Sum of squared distances of the rows that count to their nearest final centroid, outliers
+    /// included.
     pub inertia: f64,
     /// The criterion over the numbers of clusters tried; empty if the number was given.
     pub curve: Vec<CriterionAt>,
 }
 
-/// Clusters the `(n, dim)` unit rows; `distinct` are the rows that count in the fit, one for each
-/// different text.
+/// Clusters the `(n, dim)` unit rows. `representative_of` says for each row which row counts in the
+/// fit for it: itself, or the one that it repeats.
 ///
 /// # Errors
-/// [`Error::TooManyClusters`] if `n_clusters` exceeds the distinct rows, [`Error::Rows`] if a row is
-/// not finite, [`Error::Clustering`] if the fit itself fails.
-pub fn cluster(rows: ArrayView2<f32>, distinct: &[usize], options: &ClusterOptions) -> Result<Clustering> {
+/// [`Error::TooManyClusters`] if more clusters are asked for than there are different rows that count,
+/// [`Error::Rows`] if a row is not finite, [`Error::Clustering`] if the fit itself fails.
+pub fn cluster(rows: ArrayView2<f32>, representative_of: &[u32], options: &ClusterOptions) -> Result<Clustering> {
     options.check()?;
-    if let Some(row) = rows.outer_iter().position(|row| row.iter().any(|v| !v.is_finite())) {
+    let is_bad = |row: ArrayView1<f32>| row.iter().any(|value| !value.is_finite());
+    if let Some(row) = rows.axis_iter(Axis(0)).into_par_iter().position_first(is_bad) {
         return Err(Error::Rows { row, found: "holds a number that is not finite".into(), dim: rows.ncols() });
     }
-    let fitted = rows.select(Axis(0), distinct);
+    let counts: Vec<u32> = (0..).zip(representative_of).filter(|(i, of)| i == *of).map(|(i, _)| i).collect();
+    let order = Order::by_digest(rows, &counts, options.seed);
+    let training = Training::new(rows.view(), &order);
     let (n_clusters, curve) = match options.n_clusters {
-        NClusters::Exactly(n) if n > distinct.len() => {
-            return Err(Error::TooManyClusters { n_clusters: n, n_distinct: distinct.len() });
-        }
-        NClusters::Exactly(n) => (n, vec![]),
-        NClusters::Auto => choose(&fitted, options)?,
+        NClusters::Exactly(n_clusters) => (n_clusters, vec![]),
+        NClusters::Between(least, most) => choice::choose(training, least..=most, options.seed),
     };
-    let centroids = fit(&fitted, n_clusters, options)?;
-    let inertia = kmeans::inertia(&similarity::nearest(fitted.view(), centroids.view()));
-    let nearest = similarity::nearest(rows, centroids.view());
-    let mut is_distinct = vec![false; rows.nrows()];
-    distinct.iter().for_each(|&i| is_distinct[i] = true);
-    Ok(number(&nearest, &is_distinct, rows, &centroids, inertia, curve))
+    let n_distinct = training.n_distinct();
+    if n_clusters > n_distinct {
+        return Err(Error::TooManyClusters { n_clusters, n_distinct });
+    }
+    let (centroids, nearest, inertia) = fit(training, n_clusters, options)?;
+    let mut cluster_of = vec![0; rows.nrows()];
+    (0..).zip(nearest).for_each(|(place, cluster)| cluster_of[training.index(place)] = cluster);
+    let cluster_of: Vec<u32> = representative_of.iter().map(|&i| cluster_of[i as usize]).collect();
+    let (assignment, similarity) = assign(rows, &cluster_of, representative_of, &centroids, options.outliers);
+    let (order, assignment, sizes) = number(&assignment, centroids.nrows());
+    let centroids = centroids.select(Axis(0), &order);
+    Ok(Clustering { centroids, assignment, similarity, sizes, inertia, curve })
 }
 
-fn fit(rows: &Array2<f32>, n_clusters: usize, options: &ClusterOptions) -> Result<Array2<f32>> {
-    let failed = |reason: String| Error::Clustering { n_rows: rows.nrows(), n_clusters, reason };
-    let dataset = DatasetBase::from(rows.view());
+/// The warning that a number of clusters that was asked for leaves few of the different passages to each.
+#[must_use]
+pub fn few_per_cluster(representative_of: &[u32], options: &ClusterOptions) -> Option<Warning> {
+    let n_distinct = (0..).zip(representative_of).filter(|(i, of)| i == *of).count();
+    let NClusters::Exactly(n_clusters) = options.n_clusters else { return None };
+    let is_few = n_distinct < n_clusters.saturating_mul(MIN_ROWS_PER_CENTROID);
+    is_few.then_some(Warning::FewPerCluster { n_clusters, n_distinct })
+}
+
+/// `(k, dim)` centroids; for each training row, in training order, the nearest of them; and the inertia.
+fn fit(training: Training, n_clusters: usize, options: &ClusterOptions) -> Result<(Array2<f32>, Vec<u32>, f64)> {
+    let failed = |reason: String| Error::Clustering { n_rows: training.len(), n_clusters, reason };
     let centroids = match options.algorithm {
         Algorithm::Lloyd => {
             let params = KMeansParams::new(n_clusters)
+                .init(options.init.clone())
                 .restarts(options.restarts)
                 .max_iterations(options.max_iterations)
                 .train_per_cluster(options.train_per_cluster)
                 .seed(options.seed);
-            params.check_ref().and_then(|params| params.fit(&dataset)).map_err(|e| failed(e.to_string()))?.centroids
+            let fitted = params.check_ref().and_then(|params| params.fit_training(training));
+            let fitted = fitted.map_err(|e| failed(e.to_string()))?;
+            if fitted.clusters.len() == training.len() {
+                return Ok((fitted.centroids, fitted.clusters, fitted.inertia));
+            }
+            fitted.centroids
         }
         Algorithm::Linfa => {
             let random = Xoshiro256Plus::seed_from_u64(options.seed);
@@ -193,101 +244,100 @@ fn fit(rows: &Array2<f32>, n_clusters: usize, options: &ClusterOptions) -> Resul
                 .n_runs(options.restarts)
                 .max_n_iterations(options.max_iterations as u64)
                 .init_method(KMeansInit::KMeansPlusPlus)
-                .fit(&dataset);
+                .fit(&DatasetBase::from(training.gather(0..training.len() as u32)));
             fitted.map_err(|e| failed(e.to_string()))?.centroids().to_owned()
         }
     };
-    Ok(centroids)
+    // The fit was of a sample, or says nothing of its final centroids.
+    let nearest = training.nearest(centroids.view());
+    let inertia = nearest.iter().map(|nearest| f64::from(nearest.distance)).sum();
+    Ok((centroids, nearest.into_iter().map(|nearest| nearest.centroid).collect(), inertia))
 }
 
-/// Tries numbers of clusters, each about a quarter larger than the one before, and returns the one
-/// with the best criterion (the smallest of equals) and the curve.
-fn choose(rows: &Array2<f32>, options: &ClusterOptions) -> Result<(usize, Vec<CriterionAt>)> {
-    let options = &ClusterOptions {
-        restarts: options.restarts.min(TRIAL_RESTARTS),
-        max_iterations: options.max_iterations.min(TRIAL_ITERATIONS),
-        ..*options
-    };
-    let most = (rows.nrows() / 4).min(MAX_AUTO_CLUSTERS);
-    let mut curve: Vec<CriterionAt> = Vec::new();
-    let mut n_clusters = 2;
-    while n_clusters <= most {
-        let centroids = fit(rows, n_clusters, options)?;
-        let nearest = similarity::nearest(rows.view(), centroids.view());
-        curve.push(CriterionAt { n_clusters, silhouette: simplified_silhouette(&nearest) });
-        n_clusters += (n_clusters / 4).max(1);
-    }
-    let best = curve.iter().copied().reduce(|best, at| if at.silhouette > best.silhouette { at } else { best });
-    Ok((best.map_or(1, |best| best.n_clusters), curve))
-}
-
-fn simplified_silhouette(nearest: &[Nearest]) -> f32 {
-    let sum: f64 = nearest
-        .iter()
-        .map(|n| {
-            let (a, b) = (f64::from(n.distance).sqrt(), f64::from(n.second).sqrt());
-            if b > 0.0 && b.is_finite() { (b - a) / b } else { 0.0 }
-        })
-        .sum();
-    (sum / nearest.len() as f64) as f32
-}
-
-/// Marks outliers, drops clusters that are none, and numbers the rest by size, then by first row.
-fn number(
-    nearest: &[Nearest],
-    is_distinct: &[bool],
+/// For each row its cluster (none for an outlier; a row is one if its representative is), and its cosine
+/// similarity to that cluster's centroid.
+fn assign(
     rows: ArrayView2<f32>,
+    cluster_of: &[u32],
+    representative_of: &[u32],
     centroids: &Array2<f32>,
-    inertia: f64,
-    curve: Vec<CriterionAt>,
-) -> Clustering {
+    outliers: Outliers,
+) -> (Vec<Option<u32>>, Vec<f32>) {
     let norms: Vec<f32> = centroids.outer_iter().map(|c| c.dot(&c).sqrt().max(f32::MIN_POSITIVE)).collect();
-    let similarity: Vec<f32> = rows
-        .outer_iter()
-        .zip(nearest)
-        .map(|(row, n)| similarity::dot(row, centroids.row(n.centroid as usize)) / norms[n.centroid as usize])
-        .collect();
-    let mut of_distinct: Vec<Vec<f32>> = vec![vec![]; centroids.nrows()];
-    for ((n, &similarity), _) in nearest.iter().zip(&similarity).zip(is_distinct).filter(|(_, distinct)| **distinct) {
-        of_distinct[n.centroid as usize].push(similarity);
+    let cosine = |(row, &cluster): (ArrayView1<f32>, &u32)| {
+        similarity::dot(row, centroids.row(cluster as usize)) / norms[cluster as usize]
+    };
+    let similarity: Vec<f32> = rows.axis_iter(Axis(0)).into_par_iter().zip(cluster_of).map(cosine).collect();
+
+    let mut by_cluster: Vec<Vec<f32>> = vec![vec![]; centroids.nrows()];
+    let counting: Vec<usize> = (0..cluster_of.len()).filter(|&i| representative_of[i] as usize == i).collect();
+    counting.iter().for_each(|&i| by_cluster[cluster_of[i] as usize].push(similarity[i]));
+    let spreads: Vec<Option<Spread>> = by_cluster.into_iter().map(Spread::of).collect();
+    // How far out each row is; a cluster of a single text is no theme.
+    let far_out =
+        |i: usize| spreads[cluster_of[i] as usize].map_or(f32::INFINITY, |spread| spread.below(similarity[i]));
+    let limit = match outliers {
+        Outliers::Beyond(limit) => limit,
+        Outliers::Share(share) => {
+            let mut all: Vec<f32> = counting.iter().map(|&i| far_out(i)).collect();
+            all.sort_by(f32::total_cmp);
+            let n_members = all.len() - (share * all.len() as f32).round() as usize;
+            if n_members == 0 { f32::NEG_INFINITY } else { all[n_members - 1].min(f32::MAX) }
+        }
+    };
+    let is_member = |i: usize| far_out(representative_of[i] as usize) <= limit;
+    let assignment = (0..cluster_of.len()).map(|i| Some(cluster_of[i]).filter(|_| is_member(i))).collect();
+    (assignment, similarity)
+}
+
+/// How widely the similarities of a cluster's rows to its centroid are spread.
+#[derive(Clone, Copy)]
+struct Spread {
+    first_quartile: f32,
+    between_quartiles: f32,
+}
+
+impl Spread {
+    /// None for fewer than [`MIN_THEME_TEXTS`].
+    fn of(mut similarities: Vec<f32>) -> Option<Self> {
+        if similarities.len() < MIN_THEME_TEXTS {
+            return None;
+        }
+        similarities.sort_by(f32::total_cmp);
+        let at = |share: f32| {
+            let place = share * (similarities.len() - 1) as f32;
+            let (low, high) = (place.floor() as usize, place.ceil() as usize);
+            similarities[low] + (similarities[high] - similarities[low]) * (place - place.floor())
+        };
+        Some(Self { first_quartile: at(0.25), between_quartiles: at(0.75) - at(0.25) })
     }
-    let fences: Vec<f32> = of_distinct.iter_mut().map(|of| lower_fence(of)).collect();
-    let member = |i: usize| Some(nearest[i].centroid as usize).filter(|&c| similarity[i] >= fences[c]);
-    let mut sizes = vec![0; centroids.nrows()];
-    let mut firsts = vec![usize::MAX; centroids.nrows()];
-    for i in 0..nearest.len() {
-        if let Some(c) = member(i) {
-            sizes[c] += 1;
-            firsts[c] = firsts[c].min(i);
+
+    /// By how many times the distance between the quartiles this is below the first: negative above
+    /// it. Where all are equal but for rounding, nothing is far out.
+    fn below(self, similarity: f32) -> f32 {
+        (self.first_quartile - similarity) / self.between_quartiles.max(1e-5)
+    }
+}
+
+/// Numbers the clusters that have members by size, then by first row: the old numbers in the new order,
+/// the assignment in new numbers, and the sizes.
+fn number(assignment: &[Option<u32>], n_clusters: usize) -> (Vec<usize>, Vec<Option<u32>>, Vec<usize>) {
+    let mut sizes = vec![0; n_clusters];
+    let mut firsts = vec![usize::MAX; n_clusters];
+    for (i, &cluster) in assignment.iter().enumerate() {
+        if let Some(cluster) = cluster.map(|cluster| cluster as usize) {
+            sizes[cluster] += 1;
+            firsts[cluster] = firsts[cluster].min(i);
         }
     }
-    let mut order: Vec<usize> = (0..centroids.nrows()).filter(|&c| sizes[c] > 0).collect();
+    let mut order: Vec<usize> = (0..n_clusters).filter(|&c| sizes[c] > 0).collect();
     order.sort_by_key(|&c| (Reverse(sizes[c]), firsts[c]));
-    let mut new_number = vec![None; centroids.nrows()];
-    order.iter().enumerate().for_each(|(new, &old)| new_number[old] = Some(new as u32));
-    Clustering {
-        centroids: centroids.select(Axis(0), &order),
-        assignment: (0..nearest.len()).map(|i| member(i).and_then(|c| new_number[c])).collect(),
-        sizes: order.iter().map(|&c| sizes[c]).collect(),
-        similarity,
-        inertia,
-        curve,
-    }
-}
-
-/// The similarity below which a passage does not belong: infinite for a cluster of one text.
-fn lower_fence(similarities: &mut [f32]) -> f32 {
-    if similarities.len() < MIN_THEME_TEXTS {
-        return f32::INFINITY;
-    }
-    similarities.sort_by(f32::total_cmp);
-    let at = |share: f32| {
-        let place = share * (similarities.len() - 1) as f32;
-        let (low, high) = (place.floor() as usize, place.ceil() as usize);
-        similarities[low] + (similarities[high] - similarities[low]) * (place - place.floor())
-    };
-    let (first, third) = (at(0.25), at(0.75));
-    first - FENCE * (third - first)
+    let mut new_number = vec![None; n_clusters];
+    (0..).zip(&order).for_each(|(new, &old)| new_number[old] = Some(new));
+    let assignment =
+        assignment.iter().map(|cluster| cluster.and_then(|cluster| new_number[cluster as usize])).collect();
+    let sizes = order.iter().map(|&c| sizes[c]).collect();
+    (order, assignment, sizes)
 }
 
 #[cfg(test)]
@@ -296,8 +346,9 @@ mod tests {
     use crate::similarity::tests::unit_rows;
     use ndarray::array;
 
-    fn all(rows: &Array2<f32>) -> Vec<usize> {
-        (0..rows.nrows()).collect()
+    /// Each row counts for itself.
+    fn all(rows: &Array2<f32>) -> Vec<u32> {
+        (0..rows.nrows() as u32).collect()
     }
 
     #[test]
@@ -329,7 +380,7 @@ mod tests {
     fn copies_do_not_count_in_the_fit_but_are_assigned() {
         let rows = array![[1.0_f32, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1], [-1.0, -0.1]];
         let options = ClusterOptions { n_clusters: NClusters::Exactly(2), ..Default::default() };
-        let found = cluster(rows.view(), &[0, 1, 2, 3], &options).unwrap();
+        let found = cluster(rows.view(), &[0, 1, 2, 3, 3], &options).unwrap();
         assert_eq!(found.assignment, [Some(1), Some(1), Some(0), Some(0), Some(0)]);
         assert!((found.inertia - 0.04).abs() < 1e-6);
     }

@@ -130,6 +130,23 @@ impl Duplicates {
     }
 }
 
+/// For each passage the one that stands for it where repeated text must count once: the representative
+/// of its group of exact and near duplicates, or itself.
+///
+/// # Errors
+/// As [`find`].
+pub fn representatives(
+    texts: &[&str],
+    rows: ArrayView2<f32>,
+    classes: &ExactClasses,
+    source_of: &[u32],
+) -> Result<Vec<u32>> {
+    let options = DuplicateOptions { kinds: vec![Kind::Exact, Kind::Near], ..Default::default() };
+    let copies = find(texts, rows, classes, source_of, &options)?;
+    let of = |(i, group): (u32, &Option<u32>)| group.map_or(i, |group| copies.groups[group as usize].representative);
+    Ok((0..).zip(&copies.group_of).map(of).collect())
+}
+
 /// Finds all pairs among `texts` and groups them. `rows` are their `(n, dim)` unit embeddings,
 /// `classes` their exact classes, `source_of` the source of each.
 ///

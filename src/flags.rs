@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use refrain::Options;
 use refrain::bench::{BenchFormat, BenchOptions};
-use refrain::cluster::{Algorithm, ClusterOptions, NClusters};
+use refrain::cluster::{Algorithm, ClusterOptions, Init, NClusters, Outliers};
+use refrain::document::embedded::read_array;
 use refrain::document::{Columns, DocumentOptions, Format};
 use refrain::duplicate::{DuplicateOptions, Kind};
 use refrain::embedding::{
@@ -11,7 +12,7 @@ use refrain::embedding::{
 };
 use refrain::passage::{PassageOptions, Segment};
 use refrain::source::SourceOptions;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What keeps coming back in a pile of documents: the themes that sources share, and the passages
 /// that recur.
@@ -303,9 +304,14 @@ struct RuntimeFlags {
 
 #[derive(Debug, Args)]
 struct ClusterFlags {
-    /// Number of clusters, or auto
-    #[arg(short, default_value = "auto", value_parser = n_clusters, value_name = "N|auto", help_heading = "Themes")]
+    /// Number of clusters, auto, or limits for auto such as 10..200
+    #[arg(short, default_value = "auto", value_parser = n_clusters, value_name = "N|auto|N..N", help_heading = "Themes")]
     k: NClusters,
+    /// Where a fit begins: auto, kmeans++, kmeans||, random, or a .npy file of centroids
+    ///
+    /// auto is kmeans++, and from 1,000 clusters on kmeans||.
+    #[arg(long, default_value = "auto", value_parser = init, value_name = "NAME|FILE", help_heading = "Themes")]
+    init: Init,
     /// Fits from different starts, of which the best is kept
     #[arg(long, default_value_t = ClusterOptions::default().restarts, value_name = "N", help_heading = "Themes")]
     restarts: usize,
@@ -322,6 +328,12 @@ struct ClusterFlags {
     /// these labels is printed
     #[arg(long, value_name = "NAME", help_heading = "Themes")]
     label_column: Option<String>,
+    /// The share of passages that are to be in no theme, those that fit theirs least
+    ///
+    /// Default: as many as lie beyond Tukey's fences (1.5 times the distance between the quartiles of a
+    /// theme's similarities to its centroid below the first).
+    #[arg(long, value_name = "SHARE", help_heading = "Themes")]
+    outliers: Option<f32>,
     /// Decides every random choice
     #[arg(long, default_value_t = ClusterOptions::default().seed, value_name = "N", help_heading = "Themes")]
     seed: u64,
@@ -400,10 +412,19 @@ enum KindFlag {
 }
 
 fn n_clusters(typed: &str) -> Result<NClusters, String> {
-    match typed {
-        "auto" => Ok(NClusters::Auto),
-        number => number.parse().map(NClusters::Exactly).map_err(|_| "expected a number or auto".into()),
+    let number = |typed: &str| typed.parse().map_err(|_| "expected a number, auto, or two numbers such as 10..200");
+    match typed.split_once("..") {
+        None if typed == "auto" => Ok(NClusters::AUTO),
+        None => Ok(NClusters::Exactly(number(typed)?)),
+        Some((least, most)) => Ok(NClusters::Between(number(least)?, number(most)?)),
     }
+}
+
+fn init(typed: &str) -> Result<Init, String> {
+    let named =
+        [Init::Auto, Init::PlusPlus, Init::Parallel, Init::Random].into_iter().find(|init| init.name() == typed);
+    let file = || read_array(Path::new(typed)).map(Init::Given);
+    named.map_or_else(file, Ok).map_err(|e| format!("expected auto, kmeans++, kmeans||, random or a .npy file ({e})"))
 }
 
 impl RuntimeFlags {
@@ -465,6 +486,7 @@ impl InputFlags {
             embedding: self.engine.embedding(),
             cluster: cluster.map(|flags| ClusterOptions {
                 n_clusters: flags.k,
+                init: flags.init.clone(),
                 restarts: flags.restarts,
                 max_iterations: flags.max_iterations,
                 train_per_cluster: flags.train_per_cluster,
@@ -472,6 +494,7 @@ impl InputFlags {
                     AlgorithmFlag::Lloyd => Algorithm::Lloyd,
                     AlgorithmFlag::Linfa => Algorithm::Linfa,
                 },
+                outliers: flags.outliers.map_or_else(Outliers::default, Outliers::Share),
                 seed: flags.seed,
             }),
             duplicate: duplicate.map(|flags| {

@@ -229,7 +229,13 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
     let clustering = match &options.cluster {
         Some(options) => {
             progress.start(Stage::Clustering, 0);
-            let clustering = cluster::cluster(rows.view(), classes.representatives(), options)?;
+            let representative_of = if is_text_known {
+                duplicate::representatives(&texts, rows.view(), &classes, &source_of)?
+            } else {
+                (0..texts.len() as u32).collect()
+            };
+            let clustering = cluster::cluster(rows.view(), &representative_of, options)?;
+            warnings.extend(cluster::few_per_cluster(&representative_of, options));
             progress.finish();
             Some(clustering)
         }

@@ -9,7 +9,7 @@ mod quantised;
 
 pub use join::{Kernel, for_each_pair_at_least, pairs_at_least};
 
-use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
 
 /// Rows of a block: two blocks and their product stay in the second-level cache at width 384.
@@ -60,8 +60,8 @@ fn dot_of_slices(x: &[f32], y: &[f32]) -> f32 {
 ///
 /// # Panics
 /// If the widths or the shape of `out` do not match.
-pub fn products(x: ArrayView2<f32>, y: ArrayView2<f32>, out: &mut Array2<f32>) {
-    kernel::products(x, y, out.view_mut());
+pub fn products(x: ArrayView2<f32>, y: ArrayView2<f32>, out: ArrayViewMut2<f32>) {
+    kernel::products(x, y, out);
 }
 
 /// The nearest centroid of a row and the runner-up.
@@ -84,25 +84,45 @@ pub(crate) fn blocks(rows: ArrayView2<f32>) -> Vec<ArrayView2<f32>> {
 /// For each row of `(n, dim)`, the nearest of the `(k, dim)` centroids by Euclidean distance.
 #[must_use]
 pub fn nearest(rows: ArrayView2<f32>, centroids: ArrayView2<f32>) -> Vec<Nearest> {
-    let half_norms: Vec<f32> = centroids.outer_iter().map(|c| c.dot(&c) / 2.0).collect();
-    blocks(rows)
-        .into_par_iter()
-        .flat_map_iter(|block| {
-            let mut products = Array2::zeros((block.nrows(), centroids.nrows()));
-            self::products(block, centroids, &mut products);
-            let found: Vec<Nearest> = products
-                .outer_iter()
-                .zip(block.outer_iter())
-                .map(|(products, row)| {
-                    // ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2): the nearest centroid has the largest difference.
-                    let (centroid, best, second) = largest_two(products.as_slice().unwrap_or_default(), &half_norms);
-                    let distance = |difference: f32| (row.dot(&row) - 2.0 * difference).max(0.0);
-                    Nearest { centroid: centroid as u32, distance: distance(best), second: distance(second) }
-                })
-                .collect();
-            found
-        })
-        .collect()
+    let nearest_to = NearestTo::new(centroids);
+    blocks(rows).into_par_iter().flat_map_iter(|block| nearest_to.of_rows(block)).collect()
+}
+
+/// Centroids that rows are compared with.
+pub(crate) struct NearestTo<'a> {
+    centroids: ArrayView2<'a, f32>,
+    half_norms: Vec<f32>,
+}
+
+impl<'a> NearestTo<'a> {
+    pub(crate) fn new(centroids: ArrayView2<'a, f32>) -> Self {
+        Self { centroids, half_norms: centroids.outer_iter().map(|c| c.dot(&c) / 2.0).collect() }
+    }
+
+    pub(crate) fn centroid(&self, index: u32) -> ArrayView1<'_, f32> {
+        self.centroids.row(index as usize)
+    }
+
+    /// For each row of one block its nearest centroid, on the calling thread.
+    pub(crate) fn of_rows(&self, rows: ArrayView2<f32>) -> Vec<Nearest> {
+        let mut products = Array2::zeros((rows.nrows(), self.centroids.nrows()));
+        self::products(rows, self.centroids, products.view_mut());
+        let found = products.outer_iter().zip(rows.outer_iter()).map(|(products, row)| {
+            // ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2): the nearest centroid has the largest difference.
+            let (centroid, best, second) = largest_two(products.as_slice().unwrap_or_default(), &self.half_norms);
+            let distance = |difference: f32| (row.dot(&row) - 2.0 * difference).max(0.0);
+            Nearest { centroid: centroid as u32, distance: distance(best), second: distance(second) }
+        });
+        found.collect()
+    }
+
+    /// More than rounding can move the squared distance of a row by, if ‖x‖² is at most this: a sum of
+    /// `dim` products is off by at most `dim` ε ‖x‖ ‖c‖ (Higham 2002, "Accuracy and stability of
+    /// numerical algorithms", section 3.1), and ‖x − c‖² takes three such sums.
+    pub(crate) fn rounding(&self, squared_norm: f32) -> f32 {
+        let largest = self.half_norms.iter().fold(squared_norm, |largest, &half| largest.max(2.0 * half));
+        4.0 * self.centroids.ncols() as f32 * f32::EPSILON * largest
+    }
 }
 
 /// The place of the largest `a[i] - b[i]` (the first of equals), it, and the second largest. Eight

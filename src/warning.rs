@@ -105,6 +105,13 @@ pub enum Warning {
         /// What the system says.
         reason: String,
     },
+    /// More clusters were asked for than the passages can place well.
+    FewPerCluster {
+        /// Clusters asked for.
+        n_clusters: usize,
+        /// Passages of different text.
+        n_distinct: usize,
+    },
     /// There was too little to form themes from.
     FewPassages {
         /// Passages of different text.
@@ -129,6 +136,7 @@ impl Warning {
             | Self::DynamicQuantization { .. }
             | Self::StoreDamaged { .. }
             | Self::StoreUnusable { .. }
+            | Self::FewPerCluster { .. }
             | Self::FewPassages { .. } => false,
         }
     }
@@ -179,6 +187,12 @@ impl fmt::Display for Warning {
             Self::StoreUnusable { reason } => write!(
                 f,
                 "the embedding store cannot be used ({reason}), so nothing of this run is kept for the next; choose another --cache-dir, or --no-cache"
+            ),
+            Self::FewPerCluster { n_clusters, n_distinct } => write!(
+                f,
+                "{n_distinct} passages of different text are few for {n_clusters} clusters, themes may be arbitrary; {} or fewer would have at least {} each",
+                n_distinct / crate::cluster::MIN_ROWS_PER_CENTROID,
+                crate::cluster::MIN_ROWS_PER_CENTROID
             ),
             Self::FewPassages { n_distinct } => write!(
                 f,

@@ -56,7 +56,7 @@ pub(crate) fn cosines(centroids: ArrayView2<f32>) -> Array2<f32> {
         row /= norm;
     }
     let mut cosines = Array2::zeros((units.nrows(), units.nrows()));
-    similarity::products(units.view(), units.view(), &mut cosines);
+    similarity::products(units.view(), units.view(), cosines.view_mut());
     cosines
 }
 

@@ -14,6 +14,7 @@ use ndarray_npy::{ReadNpyError, ReadNpyExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::io::Cursor;
+use std::path::Path;
 
 const NPY: &[u8] = b"\x93NUMPY";
 /// A row's length may differ from 1 by so much; a bf16 model's rows do, by about 1e-7.
@@ -109,14 +110,26 @@ fn document(input: &Input, row: usize) -> Document {
     }
 }
 
-fn read_npy(input: &Input, bytes: &[u8]) -> std::result::Result<EmbeddedRows, String> {
+/// The `(n, dim)` numbers of a `.npy` file, as they are.
+///
+/// # Errors
+/// What is wrong with the file, and what was expected.
+pub fn read_array(path: &Path) -> std::result::Result<Array2<f32>, String> {
+    array(&std::fs::read(path).map_err(|e| e.to_string())?)
+}
+
+fn array(bytes: &[u8]) -> std::result::Result<Array2<f32>, String> {
     let rows = match Array2::<f32>::read_npy(Cursor::new(bytes)) {
         Err(ReadNpyError::WrongDescriptor(_)) => {
             Array2::<f64>::read_npy(Cursor::new(bytes)).map(|rows| rows.mapv(|v| v as f32))
         }
         read => read,
     };
-    let rows = rows.map_err(|e| format!("{e}; expected an array of shape (n, dim) of f32 or f64"))?;
+    rows.map_err(|e| format!("{e}; expected an array of shape (n, dim) of f32 or f64"))
+}
+
+fn read_npy(input: &Input, bytes: &[u8]) -> std::result::Result<EmbeddedRows, String> {
+    let rows = array(bytes)?;
     let documents = (0..rows.nrows()).map(|i| document(input, i)).collect();
     Ok(EmbeddedRows { n_tokens: vec![0; rows.nrows()], documents, rows })
 }

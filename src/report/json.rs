@@ -2,7 +2,7 @@
 //! the same bytes, at any number of threads.
 
 use super::{ModelShown, Report, rounded};
-use crate::cluster::{CriterionAt, NClusters};
+use crate::cluster::{CriterionAt, NClusters, Outliers};
 use crate::duplicate::{Kind, WeakestLink};
 use crate::passage::Segment;
 use crate::{Result, Warning};
@@ -62,10 +62,12 @@ struct OptionsShown<'a> {
 #[derive(Serialize)]
 struct ClusterOptionsShown {
     k: serde_json::Value,
+    init: &'static str,
     restarts: usize,
     max_iterations: usize,
     train_per_cluster: usize,
     algorithm: &'static str,
+    outliers: String,
     seed: u64,
 }
 
@@ -153,6 +155,7 @@ struct AgreementShown {
 struct CurvePoint {
     n_clusters: usize,
     silhouette: f64,
+    standard_error: f64,
 }
 
 #[derive(Serialize)]
@@ -263,13 +266,14 @@ fn shown(report: &Report) -> ReportJson<'_> {
         clustering: report.clustering.as_ref().map(|clustering| ClusteringShown {
             n_clusters: clustering.sizes.len(),
             inertia: (clustering.inertia * 1e4).round() / 1e4,
-            criterion: "mean simplified silhouette",
+            criterion: "the smallest k within one standard error of the best mean simplified silhouette",
             curve: clustering
                 .curve
                 .iter()
-                .map(|&CriterionAt { n_clusters, silhouette }| CurvePoint {
+                .map(|&CriterionAt { n_clusters, silhouette, standard_error }| CurvePoint {
                     n_clusters,
                     silhouette: rounded(silhouette),
+                    standard_error: rounded(standard_error),
                 })
                 .collect(),
         }),
@@ -352,13 +356,19 @@ fn header(report: &Report) -> Header<'_> {
             min_chars: options.passage.min_chars,
             clustering: options.cluster.as_ref().map(|options| ClusterOptionsShown {
                 k: match options.n_clusters {
-                    NClusters::Auto => "auto".into(),
+                    NClusters::AUTO => "auto".into(),
+                    NClusters::Between(least, most) => format!("{least}..{most}").into(),
                     NClusters::Exactly(k) => k.into(),
                 },
+                init: options.init.name(),
                 restarts: options.restarts,
                 max_iterations: options.max_iterations,
                 train_per_cluster: options.train_per_cluster,
                 algorithm: options.algorithm.name(),
+                outliers: match options.outliers {
+                    Outliers::Beyond(limit) => format!("beyond {limit} times the distance between the quartiles"),
+                    Outliers::Share(share) => format!("{share} of the different texts"),
+                },
                 seed: options.seed,
             }),
             duplicates: options.duplicate.as_ref().map(|options| DuplicateOptionsShown {

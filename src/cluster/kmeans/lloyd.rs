@@ -1,0 +1,300 @@
+//! Lloyd's iteration on matrix products, exact.
+//!
+//! A row's distances to all centroids are one line of a blocked matrix product. They are needed only
+//! where the nearest centroid can have changed (Hamerly 2010, "Making k-means even faster"): each row
+//! keeps a lower bound on its distance to every centroid but its own, lowered by how far those have
+//! moved; while its own centroid is nearer than the bound, nothing else is computed. Sums are kept
+//! in f64 from one iteration to the next, and only rows that changed their cluster are moved.
+
+use super::training::{BLOCK, Training};
+use crate::similarity::NearestTo;
+use ndarray::{Array2, ArrayView1, Axis};
+use rayon::prelude::*;
+
+/// A fit has converged when at most one row in this many changes its cluster: what few rows at the
+/// borders do in the next hundred iterations moves the inertia by less than a restart does.
+const ROWS_PER_LATE_CHANGE: usize = 1000;
+/// The cluster of a row that has none yet.
+const NONE: u32 = u32::MAX;
+
+/// What came of one start.
+pub(in crate::cluster) struct Fitted {
+    /// `(k, dim)`.
+    pub(in crate::cluster) centroids: Array2<f32>,
+    /// Sum of squared distances of the training rows to these centroids.
+    pub(in crate::cluster) inertia: f64,
+    /// For each training row, in training order, the nearest of them.
+    pub(in crate::cluster) clusters: Vec<u32>,
+    /// Times that the centroids were moved.
+    pub(in crate::cluster) n_iterations: usize,
+}
+
+/// What is known of a training row.
+#[derive(Clone, Copy)]
+struct Standing {
+    cluster: u32,
+    /// Squared distance to the cluster's centroid.
+    distance: f32,
+    /// At most the distance, not squared, to any other centroid.
+    bound: f32,
+}
+
+/// A row that goes from one cluster (none at first) to another.
+struct Change {
+    place: u32,
+    from: u32,
+    to: u32,
+}
+
+/// Iterates from `starts` until hardly a row changes its cluster, or `max_iterations`. The clusters
+/// and the inertia are those of the centroids that are returned.
+pub(in crate::cluster) fn lloyd(training: Training, starts: Array2<f32>, max_iterations: usize) -> Fitted {
+    let mut centroids = starts;
+    let mut standings = vec![Standing { cluster: NONE, distance: f32::INFINITY, bound: 0.0 }; training.len()];
+    let mut sums = Sums::new(centroids.dim());
+    let mut moved = Movement::none(centroids.nrows());
+    let largest_norm = training.largest_squared_norm();
+    let mut n_iterations = 0;
+    loop {
+        let nearest_to = NearestTo::new(centroids.view());
+        let rounding = nearest_to.rounding(largest_norm);
+        let changes = assign(training, &nearest_to, rounding, &moved, &mut standings);
+        let has_settled = n_iterations > 0 && changes.len() <= training.len() / ROWS_PER_LATE_CHANGE;
+        if has_settled || n_iterations == max_iterations {
+            break;
+        }
+        sums.apply(training, &changes);
+        let refilled = refill_empty(&sums.counts, &mut standings);
+        sums.apply(training, &refilled);
+        let means = sums.means(&centroids);
+        moved = Movement::between(&centroids, &means);
+        centroids = means;
+        n_iterations += 1;
+    }
+    Fitted {
+        inertia: standings.iter().map(|standing| f64::from(standing.distance)).sum(),
+        clusters: standings.iter().map(|standing| standing.cluster).collect(),
+        centroids,
+        n_iterations,
+    }
+}
+
+/// Gives every row its nearest centroid and returns what changed, in training order.
+fn assign(
+    training: Training,
+    nearest_to: &NearestTo,
+    rounding: f32,
+    moved: &Movement,
+    standings: &mut [Standing],
+) -> Vec<Change> {
+    standings.par_chunks_mut(BLOCK).enumerate().for_each(|(block, standings)| {
+        for (place, standing) in (block * BLOCK..).zip(standings).filter(|(_, standing)| standing.cluster != NONE) {
+            let own = nearest_to.centroid(standing.cluster);
+            standing.distance = squared_distance(training.row(place as u32), own);
+            standing.bound -= moved.by_others(standing.cluster);
+        }
+    });
+    let is_open = |standing: &Standing| (standing.distance + rounding).sqrt() >= standing.bound;
+    let open: Vec<u32> = (0..standings.len() as u32).filter(|&place| is_open(&standings[place as usize])).collect();
+    let found: Vec<_> = open
+        .par_chunks(BLOCK)
+        .flat_map_iter(|places| nearest_to.of_rows(training.gather(places.iter().copied()).view()))
+        .collect();
+    let mut changes = Vec::new();
+    for (place, nearest) in open.into_iter().zip(found) {
+        let standing = &mut standings[place as usize];
+        if standing.cluster != nearest.centroid {
+            changes.push(Change { place, from: standing.cluster, to: nearest.centroid });
+        }
+        let bound = (nearest.second - rounding).max(0.0).sqrt();
+        *standing = Standing { cluster: nearest.centroid, distance: nearest.distance, bound };
+    }
+    changes
+}
+
+/// ‖x − c‖², in lanes that the compiler can keep in vector registers.
+fn squared_distance(x: ArrayView1<f32>, c: ArrayView1<f32>) -> f32 {
+    const LANES: usize = 16;
+    let (x, c) = (x.to_slice().unwrap_or_default(), c.to_slice().unwrap_or_default());
+    let ((x, x_rest), (c, c_rest)) = (x.as_chunks::<LANES>(), c.as_chunks::<LANES>());
+    let mut sums = [0.0f32; LANES];
+    for (x, c) in x.iter().zip(c) {
+        for lane in 0..LANES {
+            sums[lane] += (x[lane] - c[lane]) * (x[lane] - c[lane]);
+        }
+    }
+    let rest: f32 = x_rest.iter().zip(c_rest).map(|(x, c)| (x - c) * (x - c)).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+/// A cluster without rows begins anew at one of the rows that are farthest from their centroids; such
+/// a row must leave its old cluster with at least one other.
+fn refill_empty(counts: &[u32], standings: &mut [Standing]) -> Vec<Change> {
+    let mut counts = counts.to_vec();
+    let empty: Vec<u32> = (0..counts.len() as u32).filter(|&cluster| counts[cluster as usize] == 0).collect();
+    if empty.is_empty() {
+        return vec![];
+    }
+    let mut far: Vec<u32> = (0..standings.len() as u32).collect();
+    let distance = |place: u32| standings[place as usize].distance;
+    far.sort_by(|&a, &b| distance(b).total_cmp(&distance(a)).then(a.cmp(&b)));
+    let mut far = far.into_iter();
+    let mut changes = Vec::new();
+    for to in empty {
+        let taken = far.find(|&place| counts[standings[place as usize].cluster as usize] > 1);
+        let Some(place) = taken else { break };
+        let standing = &mut standings[place as usize];
+        counts[standing.cluster as usize] -= 1;
+        changes.push(Change { place, from: standing.cluster, to });
+        // Nothing is known of its other distances: it is looked at again.
+        *standing = Standing { cluster: to, distance: 0.0, bound: 0.0 };
+    }
+    changes
+}
+
+/// Sums and numbers of the rows of each cluster.
+struct Sums {
+    /// `(k, dim)`.
+    sums: Array2<f64>,
+    counts: Vec<u32>,
+}
+
+impl Sums {
+    fn new((n_clusters, dim): (usize, usize)) -> Self {
+        Self { sums: Array2::zeros((n_clusters, dim)), counts: vec![0; n_clusters] }
+    }
+
+    /// Moves rows from cluster to cluster. Each cluster's rows are added by one thread in training
+    /// order, so the sums do not depend on the number of threads.
+    fn apply(&mut self, training: Training, changes: &[Change]) {
+        let mut by_cluster: Vec<Vec<(u32, f64)>> = vec![vec![]; self.counts.len()];
+        for change in changes {
+            by_cluster[change.to as usize].push((change.place, 1.0));
+            self.counts[change.to as usize] += 1;
+            if change.from != NONE {
+                by_cluster[change.from as usize].push((change.place, -1.0));
+                self.counts[change.from as usize] -= 1;
+            }
+        }
+        self.sums.axis_iter_mut(Axis(0)).into_par_iter().zip(by_cluster).for_each(|(mut sum, changes)| {
+            for (place, sign) in changes {
+                sum.iter_mut().zip(training.row(place)).for_each(|(sum, &value)| *sum += sign * f64::from(value));
+            }
+        });
+    }
+
+    /// The means; a cluster without rows keeps its centroid.
+    fn means(&self, before: &Array2<f32>) -> Array2<f32> {
+        let mut means = before.clone();
+        for ((mut mean, sum), &count) in means.outer_iter_mut().zip(self.sums.outer_iter()).zip(&self.counts) {
+            if count > 0 {
+                mean.iter_mut().zip(sum).for_each(|(mean, sum)| *mean = (sum / f64::from(count)) as f32);
+            }
+        }
+        means
+    }
+}
+
+/// How far the centroids moved.
+struct Movement {
+    largest: f32,
+    second: f32,
+    /// The centroid that moved farthest.
+    farthest: u32,
+}
+
+impl Movement {
+    fn none(n_clusters: usize) -> Self {
+        Self { largest: 0.0, second: 0.0, farthest: n_clusters as u32 }
+    }
+
+    fn between(before: &Array2<f32>, after: &Array2<f32>) -> Self {
+        let mut movement = Self::none(before.nrows());
+        for (centroid, (before, after)) in (0..).zip(before.outer_iter().zip(after.outer_iter())) {
+            // A part in 1e5 above, for the rounding of this sum and of the bounds that it is taken from.
+            let distance = squared_distance(after, before).sqrt() * 1.00001 + 1e-6;
+            if distance > movement.largest {
+                movement.second = movement.largest;
+                (movement.largest, movement.farthest) = (distance, centroid);
+            } else {
+                movement.second = movement.second.max(distance);
+            }
+        }
+        movement
+    }
+
+    /// The farthest that any centroid but `own` moved.
+    fn by_others(&self, own: u32) -> f32 {
+        if own == self.farthest { self.second } else { self.largest }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::kmeans::training::Order;
+    use crate::similarity::{self, tests::unit_rows};
+    use ndarray::array;
+    use proptest::prelude::*;
+
+    fn nearest(rows: &Array2<f32>, centroids: &Array2<f32>) -> Vec<similarity::Nearest> {
+        similarity::nearest(rows.view(), centroids.view())
+    }
+
+    /// The plain twin: every distance in every iteration, every mean from all its rows. None if a
+    /// cluster loses all its rows on the way.
+    fn by_hand(rows: &Array2<f32>, starts: &Array2<f32>, n_iterations: usize) -> Option<(Vec<u32>, Array2<f32>)> {
+        let mut centroids = starts.clone();
+        let assign = |centroids: &Array2<f32>| nearest(rows, centroids).iter().map(|n| n.centroid).collect::<Vec<_>>();
+        for _ in 0..n_iterations {
+            let clusters = assign(&centroids);
+            for (c, mut centroid) in (0..).zip(centroids.outer_iter_mut()) {
+                let members: Vec<usize> = (0..rows.nrows()).filter(|&i| clusters[i] == c).collect();
+                let mean = rows.select(Axis(0), &members).mapv(f64::from).mean_axis(Axis(0))?;
+                centroid.assign(&mean.mapv(|value| value as f32));
+            }
+        }
+        Some((assign(&centroids), centroids))
+    }
+
+    #[test]
+    fn a_cluster_without_rows_begins_anew_at_the_farthest_row() {
+        // All rows are nearest to the first centroid, and the last row is the farthest from it.
+        let rows = array![[1.0f32, 0.0], [0.9, 0.0], [0.0, 1.0], [-1.0, 0.0]];
+        let fitted = lloyd(Training::new(rows.view(), &Order::as_given(4)), array![[0.6f32, 0.2], [-9.0, -9.0]], 1);
+        assert_eq!(fitted.centroids.row(1).to_vec(), [-1.0, 0.0]);
+        assert!((&fitted.centroids.row(0) - &array![1.9 / 3.0, 1.0 / 3.0]).iter().all(|d: &f32| d.abs() < 1e-6));
+        assert_eq!(fitted.clusters, [0, 0, 0, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_bounds_leave_out_changes_nothing(
+            n in 1usize..400, k in 1usize..20, n_iterations in 0usize..12, spread in 0.05f32..1.0, seed: u64,
+        ) {
+            let (centres, noise) = (unit_rows(7, 12, seed), unit_rows(n, 12, !seed));
+            let rows = Array2::from_shape_fn((n, 12), |(i, j)| centres[[i % 7, j]] + spread * noise[[i, j]]);
+            let order = Order::as_given(n);
+            // Starts at rows, so that no cluster is empty at first.
+            let starts = rows.slice(ndarray::s![..k.min(n), ..]).to_owned();
+            let fitted = lloyd(Training::new(rows.view(), &order), starts.clone(), n_iterations);
+            let by_hand = by_hand(&rows, &starts, fitted.n_iterations);
+            prop_assume!(by_hand.is_some());
+            let (clusters, centroids) = by_hand.unwrap();
+            prop_assert_eq!(&fitted.clusters, &clusters);
+            prop_assert!((&fitted.centroids - &centroids).iter().all(|d| d.abs() < 1e-5));
+            let inertia: f64 = nearest(&rows, &centroids).iter().map(|n| f64::from(n.distance)).sum();
+            prop_assert!((fitted.inertia - inertia).abs() <= 1e-4 * n as f64);
+        }
+
+        #[test]
+        fn an_iteration_never_raises_the_inertia(n in 3usize..120, k in 1usize..12, seed: u64) {
+            let rows = unit_rows(n, 6, seed);
+            let order = Order::as_given(n);
+            let starts = unit_rows(k.min(n), 6, !seed);
+            let inertias = (0..6).map(|most| lloyd(Training::new(rows.view(), &order), starts.clone(), most).inertia);
+            let inertias: Vec<f64> = inertias.collect();
+            prop_assert!(inertias.windows(2).all(|pair| pair[1] <= pair[0] + 1e-4), "{inertias:?}");
+        }
+    }
+}

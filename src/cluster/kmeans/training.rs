@@ -1,0 +1,150 @@
+//! The rows that a fit works on, in an order that depends on nothing but what is in them.
+//!
+//! Random choices fall on places in this order, and sums are made in it. So the same rows in another
+//! order give the same clusters, a sample is a prefix, and a larger sample holds the smaller one.
+
+use crate::similarity::{Nearest, NearestTo};
+use ndarray::{Array2, ArrayView1, ArrayView2};
+use rayon::prelude::*;
+use std::borrow::Cow;
+use twox_hash::XxHash3_64;
+
+/// Rows of a task.
+pub(in crate::cluster) const BLOCK: usize = 256;
+
+/// Rows of an array in an order that is decided by their numbers.
+pub(in crate::cluster) struct Order {
+    rows: Vec<u32>,
+    /// How many of the rows differ from each other.
+    n_distinct: usize,
+}
+
+impl Order {
+    /// All rows as they stand, taken to be different.
+    #[cfg(test)]
+    pub(in crate::cluster) fn as_given(n: usize) -> Self {
+        Self { rows: (0..n as u32).collect(), n_distinct: n }
+    }
+
+    /// The rows `chosen` of `rows` in the order of a seeded digest. Of equal rows, the second has another
+    /// digest than the first, so that a sample has its fair share of them.
+    pub(in crate::cluster) fn by_digest(rows: ArrayView2<f32>, chosen: &[u32], seed: u64) -> Self {
+        let digest = |i: u32| {
+            let row = rows.row(i as usize);
+            let numbers = row.to_slice().map_or_else(|| Cow::Owned(row.to_vec()), Cow::Borrowed);
+            (XxHash3_64::oneshot_with_seed(seed, bytemuck::cast_slice(&numbers)), i)
+        };
+        let mut digests: Vec<(u64, u32)> = chosen.par_iter().map(|&i| digest(i)).collect();
+        digests.par_sort_unstable();
+        let mut n_distinct = 0;
+        for equal in digests.chunk_by_mut(|a, b| a.0 == b.0) {
+            n_distinct += 1;
+            for (copy, (digest, _)) in (1u64..).zip(&mut equal[1..]) {
+                *digest = XxHash3_64::oneshot_with_seed(*digest, &copy.to_le_bytes());
+            }
+        }
+        digests.par_sort_unstable();
+        Self { rows: digests.into_iter().map(|(_, i)| i).collect(), n_distinct }
+    }
+}
+
+/// The rows of a fit; a place is an index into their order. Nothing is copied: a copy of all rows would
+/// double the memory of a run.
+#[derive(Clone, Copy)]
+pub(in crate::cluster) struct Training<'a> {
+    rows: ArrayView2<'a, f32>,
+    order: &'a [u32],
+    n_distinct: usize,
+}
+
+impl<'a> Training<'a> {
+    pub(in crate::cluster) fn new(rows: ArrayView2<'a, f32>, order: &'a Order) -> Self {
+        Self { rows, order: &order.rows, n_distinct: order.n_distinct }
+    }
+
+    /// How many of the rows (of all, where this is a sample) differ from each other.
+    pub(in crate::cluster) fn n_distinct(&self) -> usize {
+        self.n_distinct
+    }
+
+    /// The first `most` of the rows: a sample, because the order is as good as random.
+    pub(in crate::cluster) fn sample(self, most: usize) -> Self {
+        Self { order: &self.order[..most.min(self.order.len())], ..self }
+    }
+
+    pub(in crate::cluster) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(in crate::cluster) fn dim(&self) -> usize {
+        self.rows.ncols()
+    }
+
+    pub(in crate::cluster) fn row(&self, place: u32) -> ArrayView1<'_, f32> {
+        self.rows.row(self.order[place as usize] as usize)
+    }
+
+    /// Where in the array the row at a place stands.
+    pub(in crate::cluster) fn index(&self, place: u32) -> usize {
+        self.order[place as usize] as usize
+    }
+
+    /// For each row, in this order, the nearest of the `(k, dim)` centroids.
+    pub(in crate::cluster) fn nearest(&self, centroids: ArrayView2<f32>) -> Vec<Nearest> {
+        let nearest_to = NearestTo::new(centroids);
+        let places: Vec<u32> = (0..self.len() as u32).collect();
+        let block = |places: &[u32]| nearest_to.of_rows(self.gather(places.iter().copied()).view());
+        places.par_chunks(BLOCK).flat_map_iter(block).collect()
+    }
+
+    /// `(places, dim)` copies of the rows at these places.
+    pub(in crate::cluster) fn gather(&self, places: impl ExactSizeIterator<Item = u32>) -> Array2<f32> {
+        let mut gathered = Vec::with_capacity(places.len() * self.dim());
+        let n = places.len();
+        for place in places {
+            let row = self.row(place);
+            match row.to_slice() {
+                Some(row) => gathered.extend_from_slice(row),
+                None => gathered.extend(row),
+            }
+        }
+        Array2::from_shape_vec((n, self.dim()), gathered).unwrap_or_default()
+    }
+
+    /// The largest ‖x‖².
+    pub(in crate::cluster) fn largest_squared_norm(&self) -> f32 {
+        let norms = (0..self.len() as u32).into_par_iter().map(|place| self.row(place).dot(&self.row(place)));
+        norms.reduce(|| 0.0, f32::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::similarity::tests::unit_rows;
+    use ndarray::Axis;
+
+    #[test]
+    fn the_order_is_that_of_the_rows_and_not_of_their_positions() {
+        let rows = unit_rows(50, 8, 1);
+        let reversed: Vec<usize> = (0..50).rev().collect();
+        let (all, turned): (Vec<u32>, _) = ((0..50).collect(), rows.select(Axis(0), &reversed));
+        let order = |rows: &Array2<f32>, seed| Order::by_digest(rows.view(), &all, seed).rows;
+        let (first, second) = (order(&rows, 42), order(&turned, 42));
+        assert_ne!(first, all);
+        assert_eq!(first, second.iter().map(|&i| 49 - i).collect::<Vec<u32>>());
+        assert_ne!(first, order(&rows, 43), "another seed is another order");
+    }
+
+    #[test]
+    fn equal_rows_are_counted_once_and_sampled_as_often_as_they_are_there() {
+        let of_three: Vec<usize> = (0..3000).map(|i| i % 3).collect();
+        let rows = unit_rows(3, 8, 1).select(Axis(0), &of_three);
+        let order = Order::by_digest(rows.view(), &(0..3000).collect::<Vec<_>>(), 7);
+        let training = Training::new(rows.view(), &order);
+        assert_eq!(training.n_distinct(), 3);
+        let firsts = order.rows[..300].iter().filter(|&i| i % 3 == 0).count();
+        assert!((60..140).contains(&firsts), "{firsts} of 300, a third expected");
+        assert_eq!(training.gather([3, 1].into_iter()).row(1), training.row(1));
+    }
+}
