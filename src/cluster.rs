@@ -25,6 +25,8 @@ use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 use std::cmp::Reverse;
 
+/// The least number of clusters that is chosen where there are rows enough.
+const MIN_AUTO_CLUSTERS: usize = 4;
 /// A theme of fewer different texts is none: its passages are outliers.
 const MIN_THEME_TEXTS: usize = 2;
 /// Fewer rows for each cluster than this make poor centroids (faiss, `Clustering.h`,
@@ -32,23 +34,17 @@ const MIN_THEME_TEXTS: usize = 2;
 pub const MIN_ROWS_PER_CENTROID: usize = 39;
 
 /// How many clusters to form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NClusters {
+    /// As many as the criterion says, but at least four, so that the most obvious division of a corpus
+    /// does not hide all others, and at most √n for n different passages (Bezdek and Pal 1998, "Some new
+    /// indexes of cluster validity").
+    #[default]
+    Auto,
     /// As many as the criterion says, within these limits, both included.
     Between(usize, usize),
     /// This many.
     Exactly(usize),
-}
-
-impl NClusters {
-    /// As many as the criterion says.
-    pub const AUTO: Self = Self::Between(2, usize::MAX);
-}
-
-impl Default for NClusters {
-    fn default() -> Self {
-        Self::AUTO
-    }
 }
 
 /// Which passages are so far from their centroid that they are in no theme. How far is judged by each
@@ -115,7 +111,7 @@ pub struct ClusterOptions {
 impl Default for ClusterOptions {
     fn default() -> Self {
         Self {
-            n_clusters: NClusters::AUTO,
+            n_clusters: NClusters::Auto,
             init: Init::Auto,
             restarts: 10,
             max_iterations: 300,
@@ -146,7 +142,7 @@ impl ClusterOptions {
                 let expected = "the smaller number first, at least 1".into();
                 return Err(Error::Option { option: "-k", found: format!("{least}..{most}"), expected });
             }
-            NClusters::Between(..) => {}
+            NClusters::Auto | NClusters::Between(..) => {}
         }
         if let Outliers::Share(share) = self.outliers
             && !(0.0..1.0).contains(&share)
@@ -193,11 +189,16 @@ pub fn cluster(rows: ArrayView2<f32>, representative_of: &[u32], options: &Clust
     let counts: Vec<u32> = (0..).zip(representative_of).filter(|(i, of)| i == *of).map(|(i, _)| i).collect();
     let order = Order::by_digest(rows, &counts, options.seed);
     let training = Training::new(rows.view(), &order);
+    let n_distinct = training.n_distinct();
     let (n_clusters, curve) = match options.n_clusters {
         NClusters::Exactly(n_clusters) => (n_clusters, vec![]),
-        NClusters::Between(least, most) => choice::choose(training, least..=most, options.seed),
+        NClusters::Between(least, _) if least > n_distinct => (least, vec![]),
+        NClusters::Between(least, most) => choice::choose(training, least..=most.min(n_distinct), options.seed),
+        NClusters::Auto => {
+            let most = n_distinct.isqrt();
+            choice::choose(training, MIN_AUTO_CLUSTERS.min(most)..=most, options.seed)
+        }
     };
-    let n_distinct = training.n_distinct();
     if n_clusters > n_distinct {
         return Err(Error::TooManyClusters { n_clusters, n_distinct });
     }

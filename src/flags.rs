@@ -414,7 +414,7 @@ enum KindFlag {
 fn n_clusters(typed: &str) -> Result<NClusters, String> {
     let number = |typed: &str| typed.parse().map_err(|_| "expected a number, auto, or two numbers such as 10..200");
     match typed.split_once("..") {
-        None if typed == "auto" => Ok(NClusters::AUTO),
+        None if typed == "auto" => Ok(NClusters::Auto),
         None => Ok(NClusters::Exactly(number(typed)?)),
         Some((least, most)) => Ok(NClusters::Between(number(least)?, number(most)?)),
     }

@@ -26,15 +26,11 @@ use std::ops::RangeInclusive;
 /// The search works on at most this many rows.
 const MAX_ROWS: usize = 20_000;
 /// Iterations of a trial: the criterion settles long before the last rows do.
-const ITERATIONS: usize = 8;
+const ITERATIONS: usize = 10;
 /// Sequences of starts, of which each number keeps the one with the least inertia.
-const SEQUENCES: usize = 2;
+const SEQUENCES: usize = 4;
 /// A number is tried that is about this much larger than the one before.
 const STEP: f64 = 1.25;
-/// The search ends where nothing has been better over a factor of this many in k.
-const PATIENCE: usize = 4;
-/// Rows for each cluster, on average, at least.
-const MIN_ROWS_PER_CLUSTER: usize = 4;
 
 /// The criterion at one number of clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -47,12 +43,13 @@ pub struct CriterionAt {
     pub standard_error: f32,
 }
 
-/// The number of clusters within `range` that the criterion chooses (1 if none can be tried), and the
+/// The number of clusters within `range` that the criterion chooses (the least if none above 1 can be tried), and the
 /// criterion at each number tried, in rising order.
 pub(super) fn choose(rows: Training, range: RangeInclusive<usize>, seed: u64) -> (usize, Vec<CriterionAt>) {
     let training = rows.sample(MAX_ROWS);
     let all = training.gather(0..training.len() as u32);
-    let most = (*range.end()).min(rows.n_distinct() / MIN_ROWS_PER_CLUSTER).min(training.len() / MIN_ROWS_PER_CLUSTER);
+    // More clusters than the sample has rows cannot be tried.
+    let most = (*range.end()).min(training.len());
     let mut sequences: Vec<_> = (0..SEQUENCES as u64)
         .map(|i| {
             let mut random = Xoshiro256PlusPlus::seed_from_u64(seed ^ i);
@@ -61,22 +58,20 @@ pub(super) fn choose(rows: Training, range: RangeInclusive<usize>, seed: u64) ->
         .collect();
     let mut curve: Vec<CriterionAt> = Vec::new();
     let mut n_clusters = (*range.start()).max(2);
-    let mut best_at = n_clusters;
-    while n_clusters <= most && n_clusters <= best_at.saturating_mul(PATIENCE) {
+    while n_clusters <= most {
         let trials = sequences.iter_mut().map(|(sequence, random)| {
             sequence.extend_to(n_clusters, random);
             lloyd(training, sequence.centroids(n_clusters), ITERATIONS)
         });
         let fitted = trials.reduce(|best, next| if next.inertia < best.inertia { next } else { best });
         curve.extend(fitted.map(|fitted| criterion(&all, &fitted)));
-        best_at = best(&curve).map_or(best_at, |best| best.n_clusters);
         n_clusters = ((n_clusters as f64 * STEP) as usize).max(n_clusters + 1);
     }
     let chosen = best(&curve).and_then(|best| {
         let least = best.silhouette - best.standard_error;
         curve.iter().find(|at| at.silhouette >= least)
     });
-    (chosen.map_or(1, |at| at.n_clusters), curve)
+    (chosen.map_or((*range.start()).max(1), |at| at.n_clusters), curve)
 }
 
 /// The number with the best criterion, the smallest of equals.

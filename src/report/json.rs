@@ -356,7 +356,7 @@ fn header(report: &Report) -> Header<'_> {
             min_chars: options.passage.min_chars,
             clustering: options.cluster.as_ref().map(|options| ClusterOptionsShown {
                 k: match options.n_clusters {
-                    NClusters::AUTO => "auto".into(),
+                    NClusters::Auto => "auto".into(),
                     NClusters::Between(least, most) => format!("{least}..{most}").into(),
                     NClusters::Exactly(k) => k.into(),
                 },
