@@ -9,18 +9,27 @@
 //!
 //! Texts that are exactly equal are compared once: one of them represents its copies.
 
+mod boilerplate;
+mod copies;
 mod exact;
 mod group;
+mod keep;
 mod lexical;
 mod normal;
 mod reworded;
 mod shingle;
+mod threshold;
 
+pub use boilerplate::Boilerplate;
 pub use exact::ExactClasses;
+pub(crate) use exact::digest;
 pub use group::{DuplicateGroup, WeakestLink};
+pub use keep::{Dispensable, Links};
 pub use normal::normalised;
+pub use threshold::{Rung, for_share, ladder, regroup};
 
 use crate::{Error, Result};
+use copies::{Copies, Filter};
 use ndarray::ArrayView2;
 use serde::Serialize;
 use shingle::ShingleSet;
@@ -55,6 +64,19 @@ impl Kind {
     }
 }
 
+/// Which passages may be paired, by their sources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PairSources {
+    /// Any two.
+    #[default]
+    Any,
+    /// Two of different sources.
+    Across,
+    /// Two of the same source.
+    Within,
+}
+
 /// What counts as a duplicate.
 #[derive(Clone, Debug)]
 pub struct DuplicateOptions {
@@ -68,11 +90,33 @@ pub struct DuplicateOptions {
     pub min_containment: f32,
     /// An excerpt has at least this many words, so that a stock phrase is none; default 8.
     pub min_excerpt_words: usize,
+    /// Which sources the two passages of a pair come from; default: any.
+    pub sources: PairSources,
+    /// Least number of members of a group, at least 2; default 2.
+    pub min_group: usize,
+    /// Pairs that are kept, the strongest first; default 10 million, which are 240 MB.
+    pub max_pairs: usize,
+    /// Share of a source's documents, above 0 and at most 1, in which a group must stand to be that
+    /// source's boilerplate; default 0.2.
+    pub boilerplate: f32,
+    /// A source of fewer documents has no boilerplate; default 5.
+    pub min_boilerplate_documents: usize,
 }
 
 impl Default for DuplicateOptions {
     fn default() -> Self {
-        Self { kinds: Kind::ALL.to_vec(), threshold: 0.9, min_jaccard: 0.5, min_containment: 0.8, min_excerpt_words: 8 }
+        Self {
+            kinds: Kind::ALL.to_vec(),
+            threshold: 0.9,
+            min_jaccard: 0.5,
+            min_containment: 0.8,
+            min_excerpt_words: 8,
+            sources: PairSources::Any,
+            min_group: 2,
+            max_pairs: 10_000_000,
+            boilerplate: 0.2,
+            min_boilerplate_documents: 5,
+        }
     }
 }
 
@@ -82,14 +126,22 @@ impl DuplicateOptions {
     /// # Errors
     /// [`Error::Option`].
     pub fn check(&self) -> Result<()> {
-        if self.threshold > 0.0 && self.threshold <= 1.0 {
-            return Ok(());
+        let is_share = |value: f32| value > 0.0 && value <= 1.0;
+        let refused =
+            |option, found: String, expected: &str| Err(Error::Option { option, found, expected: expected.into() });
+        if !is_share(self.threshold) {
+            return refused("--threshold", self.threshold.to_string(), "a cosine above 0 and at most 1");
         }
-        Err(Error::Option {
-            option: "--threshold",
-            found: self.threshold.to_string(),
-            expected: "a cosine above 0 and at most 1".into(),
-        })
+        if !is_share(self.boilerplate) {
+            return refused("--boilerplate", self.boilerplate.to_string(), "a share above 0 and at most 1");
+        }
+        if self.min_group < 2 {
+            return refused("--min-group", self.min_group.to_string(), "at least 2");
+        }
+        if self.max_pairs == 0 {
+            return refused("--max-pairs", "0".into(), "at least 1");
+        }
+        Ok(())
     }
 }
 
@@ -110,23 +162,70 @@ pub struct DuplicatePair {
     pub containment: f32,
 }
 
+impl DuplicatePair {
+    /// The figure that its kind is decided by, 0 to 1: for a near pair the Jaccard similarity, for an
+    /// excerpt the containment, for a reworded pair the cosine; 1 for an exact one.
+    #[must_use]
+    pub fn evidence(&self) -> f32 {
+        match self.kind {
+            Kind::Exact => 1.0,
+            Kind::Near => self.jaccard,
+            Kind::Excerpt => self.containment,
+            Kind::Reworded => self.cosine,
+        }
+    }
+}
+
+/// The passages to look for duplicates among, an entry each.
+#[derive(Clone, Copy, Debug)]
+pub struct Passages<'a> {
+    /// What they say.
+    pub texts: &'a [&'a str],
+    /// `(n, dim)` embeddings of unit length.
+    pub rows: ArrayView2<'a, f32>,
+    /// Which of them have the same text.
+    pub classes: &'a ExactClasses,
+    /// The source of each.
+    pub source_of: &'a [u32],
+    /// The document of each.
+    pub document_of: &'a [u32],
+    /// Those from this one on are of an old corpus: they are not paired with each other, and all stay.
+    pub n_new: usize,
+}
+
 /// The duplicates among passages.
 #[derive(Clone, Debug, Default)]
 pub struct Duplicates {
-    /// All pairs, by `(a, b)`. Of passages of the same text, each is paired with the first, and
-    /// only the first with others.
+    /// All pairs, by `(a, b)`. Of passages of the same text, each is paired with one, and one speaks for
+    /// all where the text is paired with others.
     pub pairs: Vec<DuplicatePair>,
+    /// Pairs that were found and are not among `pairs`, because there are more than `max_pairs`: those
+    /// of the weakest kind and the least evidence.
+    pub n_pairs_left_out: usize,
     /// Groups of passages, the largest first.
     pub groups: Vec<DuplicateGroup>,
     /// For each passage its group.
     pub group_of: Vec<Option<u32>>,
+    /// Groups that stand in a large share of a source's documents.
+    pub boilerplate: Vec<Boilerplate>,
+    /// Passages from this one on are of the old corpus.
+    pub n_new: usize,
+    /// For each passage its set of copies.
+    pub(crate) set_of: Vec<u32>,
 }
 
 impl Duplicates {
-    /// Whether a passage stays when each group keeps its representative only.
+    /// Whether a group stands in a large share of some source's documents.
+    #[must_use]
+    pub fn is_boilerplate(&self, group: u32) -> bool {
+        self.boilerplate.binary_search_by_key(&group, |found| found.group).is_ok()
+    }
+
+    /// Whether a passage stays when each group keeps its representative only; the old corpus stays whole.
     #[must_use]
     pub fn is_kept(&self, passage: usize) -> bool {
-        self.group_of[passage].is_none_or(|group| self.groups[group as usize].representative as usize == passage)
+        let is_representative = |group: u32| self.groups[group as usize].representative as usize == passage;
+        passage >= self.n_new || self.group_of[passage].is_none_or(is_representative)
     }
 }
 
@@ -135,64 +234,184 @@ impl Duplicates {
 ///
 /// # Errors
 /// As [`find`].
-pub fn representatives(
-    texts: &[&str],
-    rows: ArrayView2<f32>,
-    classes: &ExactClasses,
-    source_of: &[u32],
-) -> Result<Vec<u32>> {
+pub fn representatives(passages: Passages) -> Result<Vec<u32>> {
     let options = DuplicateOptions { kinds: vec![Kind::Exact, Kind::Near], ..Default::default() };
-    let copies = find(texts, rows, classes, source_of, &options)?;
+    let copies = find(passages, &options)?;
     let of = |(i, group): (u32, &Option<u32>)| group.map_or(i, |group| copies.groups[group as usize].representative);
     Ok((0..).zip(&copies.group_of).map(of).collect())
 }
 
-/// Finds all pairs among `texts` and groups them. `rows` are their `(n, dim)` unit embeddings,
-/// `classes` their exact classes, `source_of` the source of each.
+/// Finds all pairs among passages and groups them.
 ///
 /// # Errors
 /// [`Error::Option`] if an option is out of range.
-pub fn find(
-    texts: &[&str],
-    rows: ArrayView2<f32>,
-    classes: &ExactClasses,
-    source_of: &[u32],
-    options: &DuplicateOptions,
-) -> Result<Duplicates> {
+pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates> {
     options.check()?;
+    let Passages { texts, rows, classes, source_of, n_new, .. } = passages;
     let asked = |kind: Kind| options.kinds.contains(&kind);
     let distinct = classes.representatives();
     let sets = ShingleSet::of_all(distinct.iter().map(|&i| texts[i]));
+    let filter = Filter { sources: options.sources, source_of, n_new };
+    let copies = Copies::new(texts, classes, filter);
     let cosine = |a: usize, b: usize| crate::similarity::dot(rows.row(a), rows.row(b)).clamp(-1.0, 1.0);
 
     let mut pairs = Vec::new();
     if asked(Kind::Exact) {
-        pairs.extend(classes.pairs().map(|(a, b)| DuplicatePair {
-            a: a as u32,
-            b: b as u32,
+        pairs.extend(copies.exact_pairs().map(|(a, b)| DuplicatePair {
+            a,
+            b,
             kind: Kind::Exact,
-            cosine: cosine(a, b),
+            cosine: cosine(a as usize, b as usize),
             jaccard: 1.0,
             containment: 1.0,
         }));
     }
     let among_distinct = lexical::pairs(&sets, options).into_iter().map(|pair| (pair.a, pair.b, pair.kind));
     let lexical: Vec<_> = among_distinct.collect();
-    let reworded =
-        if asked(Kind::Reworded) { reworded::pairs(rows, distinct, &lexical, options.threshold) } else { vec![] };
+    let reworded = if asked(Kind::Reworded) {
+        reworded::pairs(rows, distinct, classes.n_new(), &lexical, options.threshold)
+    } else {
+        vec![]
+    };
     for (a, b, kind) in lexical.into_iter().chain(reworded).filter(|&(_, _, kind)| asked(kind)) {
+        let mut of_passages = copies.pairs_between(a, b).peekable();
+        if of_passages.peek().is_none() {
+            continue;
+        }
+        // The evidence is that of the texts that were compared, whichever copies the pair is made of.
         let shared = sets[a as usize].shared_with(&sets[b as usize]);
-        let (a_passage, b_passage) = (distinct[a as usize], distinct[b as usize]);
-        pairs.push(DuplicatePair {
-            a: a_passage as u32,
-            b: b_passage as u32,
-            kind,
-            cosine: cosine(a_passage, b_passage),
-            jaccard: shared.jaccard,
-            containment: shared.containment,
-        });
+        let cosine = cosine(distinct[a as usize], distinct[b as usize]);
+        let (jaccard, containment) = (shared.jaccard, shared.containment);
+        pairs.extend(of_passages.map(|(a, b)| DuplicatePair { a, b, kind, cosine, jaccard, containment }));
     }
     pairs.sort_unstable_by_key(|pair| (pair.a, pair.b));
-    let (groups, group_of) = group::groups(texts.len(), &pairs, source_of);
-    Ok(Duplicates { pairs, groups, group_of })
+    pairs.dedup_by_key(|pair| (pair.a, pair.b));
+    let n_pairs_left_out = keep_strongest(&mut pairs, texts, options.max_pairs);
+    Ok(grouped(pairs, n_pairs_left_out, &copies, &filter, passages, options))
+}
+
+/// What follows from the pairs.
+fn grouped(
+    pairs: Vec<DuplicatePair>,
+    n_pairs_left_out: usize,
+    copies: &Copies,
+    filter: &Filter,
+    passages: Passages,
+    options: &DuplicateOptions,
+) -> Duplicates {
+    let (groups, group_of) = group::groups(passages.texts, copies.set_of(), &pairs, filter, options.min_group);
+    let boilerplate = boilerplate::boilerplate(&groups, passages.source_of, passages.document_of, options);
+    let set_of = copies.set_of().to_vec();
+    Duplicates { pairs, n_pairs_left_out, groups, group_of, boilerplate, n_new: passages.n_new, set_of }
+}
+
+/// Leaves the `most` strongest pairs, by kind, then evidence, then cosine, then text, in their order;
+/// says how many are gone.
+fn keep_strongest(pairs: &mut Vec<DuplicatePair>, texts: &[&str], most: usize) -> usize {
+    let n_left_out = pairs.len().saturating_sub(most);
+    if n_left_out > 0 {
+        let sides = |pair: &DuplicatePair| {
+            let (a, b) = (texts[pair.a as usize], texts[pair.b as usize]);
+            (a.min(b), a.max(b), pair.a, pair.b)
+        };
+        pairs.select_nth_unstable_by(most, |x, y| {
+            let by_figures = x.kind.cmp(&y.kind).then(y.evidence().total_cmp(&x.evidence()));
+            by_figures.then(y.cosine.total_cmp(&x.cosine)).then_with(|| sides(x).cmp(&sides(y)))
+        });
+        pairs.truncate(most);
+        pairs.sort_unstable_by_key(|pair| (pair.a, pair.b));
+    }
+    n_left_out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+    use proptest::prelude::*;
+    use std::collections::{BTreeSet, HashMap};
+
+    /// What is found among passages of the given texts, all of them in one document of one source.
+    fn found(texts: &[&str], rows: &Array2<f32>, options: &DuplicateOptions) -> Duplicates {
+        let classes = ExactClasses::of(texts);
+        let zeros = vec![0; texts.len()];
+        let n_new = texts.len();
+        let passages =
+            Passages { texts, rows: rows.view(), classes: &classes, source_of: &zeros, document_of: &zeros, n_new };
+        find(passages, options).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_the_passages_decides_nothing(
+            texts in proptest::collection::btree_set("([a-dA] ){1,9}", 1..25),
+            copies in 0usize..10,
+            seed: u64,
+            max_pairs in prop_oneof![Just(1usize), Just(9), Just(1000)],
+        ) {
+            let mut texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            texts.extend_from_within(..copies.min(texts.len()));
+            // Equal texts have equal rows: one of nine directions 20° apart, so that neighbours are alike
+            // (cosine 0.94, and 0.77 for the next) and no cosine is within rounding of the threshold.
+            let angle = |i: usize| (20 * ((seed >> (i % 60)) % 9)) as f32;
+            let row = |i: usize, axis: usize| if axis == 0 { angle(i).to_radians().cos() } else { angle(i).to_radians().sin() };
+            let of_distinct = Array2::from_shape_fn((texts.len(), 2), |(i, axis)| row(i, axis));
+            let row_of: HashMap<&str, usize> = (0..texts.len()).rev().map(|i| (texts[i], i)).collect();
+            let options = DuplicateOptions { min_excerpt_words: 3, max_pairs, ..Default::default() };
+            let shown = |texts: &[&str]| {
+                let places: Vec<usize> = texts.iter().map(|text| row_of[text]).collect();
+                let duplicates = found(texts, &of_distinct.select(ndarray::Axis(0), &places), &options);
+                let text = |i: u32| texts[i as usize].to_owned();
+                let mut pairs: Vec<_> = duplicates.pairs.iter().map(|pair| {
+                    let sides = BTreeSet::from([text(pair.a), text(pair.b)]);
+                    (sides, pair.kind, pair.evidence().to_bits())
+                }).collect();
+                pairs.sort_unstable();
+                let groups: BTreeSet<_> = duplicates.groups.iter().map(|group| {
+                    let mut members: Vec<String> = group.members.iter().map(|&i| text(i)).collect();
+                    members.sort_unstable();
+                    (text(group.representative), members, group.kind, group.n_pairs)
+                }).collect();
+                (pairs, groups, duplicates.n_pairs_left_out)
+            };
+            let expected = shown(&texts);
+            let mut turned = texts.clone();
+            turned.reverse();
+            prop_assert!(shown(&turned) == expected);
+            turned.rotate_left(texts.len() / 3);
+            prop_assert!(shown(&turned) == expected);
+            prop_assert!(expected.0.len() <= max_pairs);
+        }
+    }
+
+    #[test]
+    fn of_too_many_pairs_the_strongest_are_kept() {
+        let texts = ["a text that stands twice", "A text that stands twice", "quite another", "one more of those"];
+        let rows = Array2::from_shape_fn((4, 2), |(_, axis)| if axis == 0 { 1.0 } else { 0.0 });
+        let all = found(&texts, &rows, &DuplicateOptions::default());
+        let kinds = |duplicates: &Duplicates| duplicates.pairs.iter().map(|pair| pair.kind).collect::<Vec<_>>();
+        assert_eq!(kinds(&all), [Kind::Exact, Kind::Reworded, Kind::Reworded, Kind::Reworded]);
+        let few = found(&texts, &rows, &DuplicateOptions { max_pairs: 1, ..Default::default() });
+        assert_eq!((kinds(&few), few.n_pairs_left_out), (vec![Kind::Exact], 3));
+    }
+
+    #[test]
+    fn old_passages_are_found_again_and_all_stay() {
+        let texts = ["the new text", "a text of its own", "The New Text", "the new text"];
+        let rows = ndarray::array![[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]];
+        let classes = ExactClasses::of_new_and_old(&texts, 2);
+        let passages = Passages {
+            texts: &texts,
+            rows: rows.view(),
+            classes: &classes,
+            source_of: &[0, 0, 1, 1],
+            document_of: &[0, 0, 1, 1],
+            n_new: 2,
+        };
+        let duplicates = find(passages, &DuplicateOptions::default()).unwrap();
+        let pairs: Vec<_> = duplicates.pairs.iter().map(|pair| (pair.a, pair.b)).collect();
+        assert_eq!(pairs, [(0, 2), (0, 3)], "none between old passages");
+        let kept: Vec<bool> = (0..4).map(|i| duplicates.is_kept(i)).collect();
+        assert_eq!(kept, [false, true, true, true]);
+    }
 }

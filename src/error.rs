@@ -107,6 +107,14 @@ pub enum Error {
         /// What is wrong in it, and what was expected.
         reason: String,
     },
+    /// A finished report cannot be read back.
+    #[error("{path}: not a report that can be read back, {reason}", path = path.display())]
+    Finished {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong in it.
+        reason: String,
+    },
     /// The output folder cannot be used.
     #[error("{path}: {reason}", path = path.display())]
     Output {

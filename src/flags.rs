@@ -4,9 +4,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use refrain::Options;
 use refrain::bench::{BenchFormat, BenchOptions};
 use refrain::cluster::{Algorithm, ClusterOptions, Init, NClusters, Outliers};
+use refrain::dedup::{DedupOptions, Keep, Unit};
 use refrain::document::embedded::read_array;
 use refrain::document::{Columns, DocumentOptions, Format};
-use refrain::duplicate::{DuplicateOptions, Kind};
+use refrain::duplicate::{DuplicateOptions, Kind, PairSources};
 use refrain::embedding::{
     Batching, DEFAULT_MODEL, EmbeddingOptions, Precision, Provider, ProviderChoice, RuntimeOptions, cache_folder,
 };
@@ -31,6 +32,8 @@ pub enum Command {
     Cluster(ClusterCommand),
     /// Duplicates only
     Duplicates(DuplicatesCommand),
+    /// The corpus without its duplicates, in the format it came in
+    Dedup(DedupCommand),
     /// Embeddings only
     Embed(EmbedCommand),
     /// Embedding throughput: models × providers × precisions × threads × batch tokens × lengths
@@ -107,8 +110,44 @@ pub struct DuplicatesCommand {
     pub input: InputFlags,
     #[command(flatten)]
     duplicate: DuplicateFlags,
+    /// An old corpus (may be repeated): find what of it comes again in PATHS; its own pairs are left out
+    #[arg(long, value_name = "PATHS", num_args = 1.., help_heading = "Duplicates")]
+    against: Vec<String>,
+    /// What a ladder of thresholds would find, with the pairs nearest to each, instead of a report
+    #[arg(long, conflicts_with_all = ["target", "output"], help_heading = "Duplicates")]
+    pub preview: bool,
+    /// Find the threshold at which at most this share of the passages goes
+    #[arg(long, value_name = "SHARE", help_heading = "Duplicates")]
+    pub target: Option<f32>,
     /// Also write a report folder
     #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct DedupCommand {
+    #[command(flatten)]
+    pub input: InputFlags,
+    #[command(flatten)]
+    pairs: PairFlags,
+    /// An old corpus (may be repeated): what stands in it goes from PATHS; all of it stays
+    #[arg(long, value_name = "PATHS", num_args = 1.., help_heading = "Duplicates")]
+    against: Vec<String>,
+    /// Which of several duplicates stays
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH", help_heading = "Duplicates")]
+    keep: KeepFlag,
+    /// What goes
+    #[arg(long, value_enum, default_value_t, value_name = "UNIT", help_heading = "Duplicates")]
+    unit: UnitFlag,
+    /// With --unit document, the least share of a document that stands in one that stays
+    #[arg(long, default_value_t = DedupOptions::default().min_share, value_name = "SHARE", help_heading = "Duplicates")]
+    min_share: f32,
+    /// Instead of a corpus, write a line for each document that says where its duplicates are
+    #[arg(long, value_name = "FILE", conflicts_with = "output", help_heading = "Output")]
+    pub attributes: Option<PathBuf>,
+    /// Where the clean corpus goes: a folder, or, for a single input, a file of the same extension;
+    /// nothing may stand there
+    #[arg(short, long, value_name = "OUT", required_unless_present = "attributes", help_heading = "Output")]
     pub output: Option<PathBuf>,
 }
 
@@ -124,7 +163,7 @@ pub struct EmbedCommand {
 /// What is read, and what the output looks like.
 #[derive(Debug, Args)]
 pub struct InputFlags {
-    /// Files, folders, globs, or - for standard input
+    /// Files, folders, globs, or - for standard input; for `duplicates`, also a finished report
     #[arg(required = true, value_name = "PATHS")]
     pub paths: Vec<String>,
     /// Of the files in folders, only those that match this glob (may be repeated)
@@ -136,13 +175,13 @@ pub struct InputFlags {
     /// The format of every input
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Input")]
     input_format: InputFormat,
-    /// Of JSON rows, the column with the text [default: text, content, body and the like]
+    /// Of rows, the column with the text [default: text, content, body and the like]
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     text_column: Option<String>,
-    /// Of JSON rows, the column that a row is cited by [default: the number of its line]
+    /// Of rows, the column that a row is cited by [default: the number of its line]
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     id_column: Option<String>,
-    /// Of JSON rows, the column with the row's source [default: the file]
+    /// Of rows, the column with the row's source [default: the file]
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     source_column: Option<String>,
     /// Where passages end
@@ -340,13 +379,34 @@ struct ClusterFlags {
 }
 
 #[derive(Debug, Args)]
+struct PairFlags {
+    /// Least cosine similarity of a reworded pair [default: 0.9]
+    #[arg(long, value_name = "COSINE", help_heading = "Duplicates")]
+    threshold: Option<f32>,
+    /// Kinds of duplicates to look for [default: all]
+    #[arg(long, value_enum, value_delimiter = ',', help_heading = "Duplicates")]
+    kinds: Option<Vec<KindFlag>>,
+    /// Only pairs of passages from different sources
+    #[arg(long, conflicts_with = "within_sources", help_heading = "Duplicates")]
+    across_sources: bool,
+    /// Only pairs of passages from the same source
+    #[arg(long, help_heading = "Duplicates")]
+    within_sources: bool,
+    /// Of more pairs than this, keep the strongest [default: 10000000]
+    #[arg(long, value_name = "N", help_heading = "Duplicates")]
+    max_pairs: Option<usize>,
+}
+
+#[derive(Debug, Args)]
 struct DuplicateFlags {
-    /// Least cosine similarity of a reworded pair
-    #[arg(long, default_value_t = DuplicateOptions::default().threshold, value_name = "COSINE", help_heading = "Duplicates")]
-    threshold: f32,
-    /// Kinds of duplicates to look for
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = KindFlag::value_variants().to_vec(), help_heading = "Duplicates")]
-    kinds: Vec<KindFlag>,
+    #[command(flatten)]
+    pairs: PairFlags,
+    /// Leave out groups of fewer members [default: 2]
+    #[arg(long, value_name = "N", help_heading = "Duplicates")]
+    min_group: Option<usize>,
+    /// What stands in at least this share of a source's documents is its boilerplate [default: 0.2]
+    #[arg(long, value_name = "SHARE", help_heading = "Duplicates")]
+    boilerplate: Option<f32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -359,6 +419,8 @@ enum InputFormat {
     Json,
     /// A document on every line
     Jsonl,
+    Csv,
+    Parquet,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -401,6 +463,25 @@ enum PrecisionFlag {
     Auto,
     F32,
     Bf16,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum KeepFlag {
+    /// The first, in the order of documents by name
+    #[default]
+    First,
+    /// The longest
+    Longest,
+    /// The one of the newest document
+    Newest,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum UnitFlag {
+    #[default]
+    Passage,
+    /// Documents of which most stands in another
+    Document,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -454,6 +535,36 @@ impl EngineFlags {
     }
 }
 
+impl PairFlags {
+    /// What is typed, over `base`.
+    fn over(&self, base: &DuplicateOptions) -> DuplicateOptions {
+        let kinds = |flags: &Vec<KindFlag>| flags.iter().map(|flag| Kind::ALL[*flag as usize]).collect();
+        DuplicateOptions {
+            threshold: self.threshold.unwrap_or(base.threshold),
+            kinds: self.kinds.as_ref().map_or_else(|| base.kinds.clone(), kinds),
+            sources: match (self.across_sources, self.within_sources) {
+                (true, _) => PairSources::Across,
+                (_, true) => PairSources::Within,
+                _ => base.sources,
+            },
+            max_pairs: self.max_pairs.unwrap_or(base.max_pairs),
+            ..base.clone()
+        }
+    }
+}
+
+impl DuplicateFlags {
+    /// What is typed, over `base`.
+    fn over(&self, base: &DuplicateOptions) -> DuplicateOptions {
+        let base = self.pairs.over(base);
+        DuplicateOptions {
+            min_group: self.min_group.unwrap_or(base.min_group),
+            boilerplate: self.boilerplate.unwrap_or(base.boilerplate),
+            ..base
+        }
+    }
+}
+
 impl InputFlags {
     fn options(&self, cluster: Option<&ClusterFlags>, duplicate: Option<&DuplicateFlags>) -> Options {
         Options {
@@ -465,6 +576,8 @@ impl InputFlags {
                     InputFormat::Html => Some(Format::Html),
                     InputFormat::Json => Some(Format::Json),
                     InputFormat::Jsonl => Some(Format::Jsonl),
+                    InputFormat::Csv => Some(Format::Csv),
+                    InputFormat::Parquet => Some(Format::Parquet),
                 },
                 columns: Columns {
                     text: self.text_column.clone(),
@@ -497,14 +610,8 @@ impl InputFlags {
                 outliers: flags.outliers.map_or_else(Outliers::default, Outliers::Share),
                 seed: flags.seed,
             }),
-            duplicate: duplicate.map(|flags| {
-                let kind = |flag: &KindFlag| Kind::ALL[*flag as usize];
-                DuplicateOptions {
-                    threshold: flags.threshold,
-                    kinds: flags.kinds.iter().map(kind).collect(),
-                    ..Default::default()
-                }
-            }),
+            duplicate: duplicate.map(|flags| flags.over(&DuplicateOptions::default())),
+            against: vec![],
         }
     }
 }
@@ -521,6 +628,29 @@ impl EmbedCommand {
     }
 }
 
+impl DedupCommand {
+    pub fn options(&self) -> Options {
+        let duplicate = Some(self.pairs.over(&DuplicateOptions::default()));
+        Options { duplicate, against: self.against.clone(), ..self.input.options(None, None) }
+    }
+
+    pub fn dedup(&self) -> DedupOptions {
+        DedupOptions {
+            keep: match self.keep {
+                KeepFlag::First => Keep::First,
+                KeepFlag::Longest => Keep::Longest,
+                KeepFlag::Newest => Keep::Newest,
+            },
+            unit: match self.unit {
+                UnitFlag::Passage => Unit::Passage,
+                UnitFlag::Document => Unit::Document,
+            },
+            min_share: self.min_share,
+            is_named_only: self.attributes.is_some(),
+        }
+    }
+}
+
 impl ClusterCommand {
     pub fn options(&self) -> Options {
         self.input.options(Some(&self.cluster), None)
@@ -529,6 +659,22 @@ impl ClusterCommand {
 
 impl DuplicatesCommand {
     pub fn options(&self) -> Options {
-        self.input.options(None, Some(&self.duplicate))
+        Options { against: self.against.clone(), ..self.input.options(None, Some(&self.duplicate)) }
+    }
+
+    /// The options that are typed, over those of a finished report.
+    ///
+    /// # Errors
+    /// Which of them a finished report does not allow.
+    pub fn over(&self, made_with: &DuplicateOptions) -> anyhow::Result<DuplicateOptions> {
+        let pairs = &self.duplicate.pairs;
+        let is_other = pairs.across_sources || pairs.within_sources || pairs.max_pairs.is_some();
+        if is_other || !self.against.is_empty() {
+            anyhow::bail!(
+                "of a finished report, only --threshold, --kinds, --min-group and --boilerplate can be changed; \
+                 for the others, name the documents"
+            );
+        }
+        Ok(self.duplicate.over(made_with))
     }
 }

@@ -43,6 +43,10 @@ pub mod evaluation;
 
 pub mod report;
 
+pub mod dedup;
+
+pub mod regroup;
+
 pub mod bench;
 
 pub use error::{Error, Result};
@@ -53,7 +57,7 @@ pub use warning::Warning;
 use cluster::{ClusterOptions, Clustering};
 use document::embedded::EmbeddedRows;
 use document::{Document, DocumentOptions};
-use duplicate::{DuplicateOptions, ExactClasses};
+use duplicate::{DuplicateOptions, ExactClasses, Passages};
 use embedding::{DEFAULT_MODEL, EmbeddingCounts, EmbeddingOptions, Model, Runtime, RuntimeOptions};
 use evaluation::Agreement;
 use ndarray::{Array2, ArrayView2};
@@ -81,6 +85,8 @@ pub struct Options {
     pub cluster: Option<ClusterOptions>,
     /// How duplicates are found; none: they are not.
     pub duplicate: Option<DuplicateOptions>,
+    /// Paths of an old corpus: what of it comes again in the new one is found, and all of it stays.
+    pub against: Vec<String>,
 }
 
 impl Default for Options {
@@ -94,6 +100,7 @@ impl Default for Options {
             embedding: EmbeddingOptions { store: Some(embedding::cache_folder(None)), ..Default::default() },
             cluster: Some(ClusterOptions::default()),
             duplicate: Some(DuplicateOptions::default()),
+            against: vec![],
         }
     }
 }
@@ -118,6 +125,8 @@ pub struct Corpus {
     pub documents: Vec<Document>,
     /// The passages, in document order.
     pub passages: Vec<Passage>,
+    /// Passages from this one on are of the old corpus.
+    pub n_new: usize,
     /// Passages left out because they are shorter than `min_chars`.
     pub n_short: usize,
     /// Paragraphs split because the model would have read only their beginning.
@@ -132,12 +141,39 @@ pub struct Corpus {
 /// Any [`Error`] of the input or the model's tokenizer.
 pub fn read(paths: &[String], options: &Options) -> Result<Corpus> {
     let model = Model::find(&options.model, &options.runtime, &Silent)?;
-    let (inputs, warnings) = source::find(paths, &options.source)?;
-    read_inputs(&model, &inputs, warnings, options)
+    let inputs = Inputs::find(paths, options)?;
+    read_inputs(&model, inputs, options)
 }
 
-fn read_inputs(model: &Model, inputs: &[Input], mut warnings: Vec<Warning>, options: &Options) -> Result<Corpus> {
-    let (documents, mut read_warnings) = document::read_all(inputs, &options.document)?;
+/// What was found under the paths that were named.
+struct Inputs {
+    new: Vec<Input>,
+    old: Vec<Input>,
+    warnings: Vec<Warning>,
+}
+
+impl Inputs {
+    fn find(paths: &[String], options: &Options) -> Result<Self> {
+        let (new, mut warnings) = source::find(paths, &options.source)?;
+        let (old, mut more) = source::find(&options.against, &options.source)?;
+        warnings.append(&mut more);
+        if let Some(both) = old.iter().find(|input| new.contains(input)) {
+            let expected = "files that are not part of the new corpus as well".into();
+            return Err(Error::Option { option: "--against", found: both.name.clone(), expected });
+        }
+        Ok(Self { new, old, warnings })
+    }
+}
+
+fn read_inputs(model: &Model, inputs: Inputs, options: &Options) -> Result<Corpus> {
+    let Inputs { new, old, mut warnings } = inputs;
+    let (mut documents, mut read_warnings) = document::read_all(&new, &options.document)?;
+    let n_new_documents = documents.len();
+    if !old.is_empty() {
+        let (mut old_documents, mut old_warnings) = document::read_all(&old, &options.document)?;
+        documents.append(&mut old_documents);
+        read_warnings.append(&mut old_warnings);
+    }
     warnings.append(&mut read_warnings);
     if let Some(column) = &options.document.columns.label
         && documents.iter().all(|document| document.label.is_none())
@@ -148,7 +184,8 @@ fn read_inputs(model: &Model, inputs: &[Input], mut warnings: Vec<Warning>, opti
     let mut segmented = passage::segment(&documents, &model.token_counter()?, &options.passage)?;
     warnings.append(&mut segmented.warnings);
     let passage::Segmentation { passages, n_short, n_split, .. } = segmented;
-    Ok(Corpus { n_inputs: inputs.len(), documents, passages, n_short, n_split, warnings })
+    let n_new = passages.partition_point(|passage| (passage.document as usize) < n_new_documents);
+    Ok(Corpus { n_inputs: new.len() + old.len(), documents, passages, n_new, n_short, n_split, warnings })
 }
 
 /// Passages with their embeddings.
@@ -172,15 +209,23 @@ pub struct Embeddings {
 /// Any [`Error`]; what costs only a part of the input is a warning instead.
 pub fn embed(paths: &[String], options: &Options, progress: &dyn Progress) -> Result<Embeddings> {
     let mut timings = Timings::start();
-    let (inputs, found_warnings) = source::find(paths, &options.source)?;
-    if let Some(embedded) = document::embedded::read_embedded(&inputs)? {
+    let inputs = Inputs::find(paths, options)?;
+    let n_inputs = inputs.new.len() + inputs.old.len();
+    if let Some(new) = document::embedded::read_embedded(&inputs.new)? {
+        let old = match inputs.old.first() {
+            None => None,
+            Some(first) => Some(document::embedded::read_embedded(&inputs.old)?.ok_or_else(|| Error::Embeddings {
+                document: first.name.clone(),
+                reason: "it holds no embeddings, and the new corpus is given as embeddings; give both alike".into(),
+            })?),
+        };
         timings.end(Stage::Reading);
-        return Ok(given(inputs.len(), embedded, found_warnings, timings));
+        return given(n_inputs, new, old, inputs.warnings, timings);
     }
     let model = Model::find(&options.model, &options.runtime, progress)?;
     options.embedding.check(&model)?;
     progress.start(Stage::Reading, 0);
-    let mut corpus = read_inputs(&model, &inputs, found_warnings, options)?;
+    let mut corpus = read_inputs(&model, inputs, options)?;
     progress.finish();
     timings.end(Stage::Reading);
     let runtime = Runtime::find(&options.runtime, progress)?;
@@ -201,16 +246,27 @@ pub fn embed(paths: &[String], options: &Options, progress: &dyn Progress) -> Re
     Ok(Embeddings { corpus, rows: embedded.rows, model: Some(shown), counts: embedded.counts, timings })
 }
 
-fn given(n_inputs: usize, embedded: EmbeddedRows, warnings: Vec<Warning>, timings: Timings) -> Embeddings {
-    let EmbeddedRows { rows, documents, n_tokens } = embedded;
+/// Embeddings as files hold them, of a new corpus and perhaps an old one.
+fn given(
+    n_inputs: usize,
+    new: EmbeddedRows,
+    old: Option<EmbeddedRows>,
+    warnings: Vec<Warning>,
+    timings: Timings,
+) -> Result<Embeddings> {
+    let n_new = new.documents.len();
+    let EmbeddedRows { rows, documents, n_tokens } = match old {
+        Some(old) => new.followed_by(old)?,
+        None => new,
+    };
     let passage = |(i, (document, n_tokens)): (usize, (&Document, u32))| Passage {
         document: i as u32,
         span: 0..document.text.len(),
         n_tokens,
     };
     let passages = documents.iter().zip(n_tokens).enumerate().map(passage).collect();
-    let corpus = Corpus { n_inputs, documents, passages, n_short: 0, n_split: 0, warnings };
-    Embeddings { corpus, rows, model: None, counts: EmbeddingCounts::default(), timings }
+    let corpus = Corpus { n_inputs, documents, passages, n_new, n_short: 0, n_split: 0, warnings };
+    Ok(Embeddings { corpus, rows, model: None, counts: EmbeddingCounts::default(), timings })
 }
 
 /// Reads `paths` and finds their themes and duplicates.
@@ -220,20 +276,31 @@ fn given(n_inputs: usize, embedded: EmbeddedRows, warnings: Vec<Warning>, timing
 pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> Result<Report> {
     options.check()?;
     let Embeddings { corpus, rows, model, counts, mut timings } = embed(paths, options, progress)?;
-    let Corpus { n_inputs, documents, passages, n_short, n_split, mut warnings } = corpus;
+    let Corpus { n_inputs, documents, passages, n_new, n_short, n_split, mut warnings } = corpus;
     let texts: Vec<&str> = passages.iter().map(|passage| passage.text(&documents)).collect();
     let (sources, source_of) = report::sources(&documents, &passages);
     let is_text_known = texts.iter().any(|text| !text.is_empty());
-    let classes = if is_text_known { ExactClasses::of(&texts) } else { ExactClasses::all_different(texts.len()) };
+    let classes = if is_text_known {
+        ExactClasses::of_new_and_old(&texts, n_new)
+    } else {
+        ExactClasses::all_different(texts.len())
+    };
+
+    let document_of: Vec<u32> = passages.iter().map(|passage| passage.document).collect();
+    let compared = Passages {
+        texts: &texts,
+        rows: rows.view(),
+        classes: &classes,
+        source_of: &source_of,
+        document_of: &document_of,
+        n_new,
+    };
 
     let clustering = match &options.cluster {
         Some(options) => {
             progress.start(Stage::Clustering, 0);
-            let representative_of = if is_text_known {
-                duplicate::representatives(&texts, rows.view(), &classes, &source_of)?
-            } else {
-                (0..texts.len() as u32).collect()
-            };
+            let representative_of =
+                if is_text_known { duplicate::representatives(compared)? } else { (0..texts.len() as u32).collect() };
             let clustering = cluster::cluster(rows.view(), &representative_of, options)?;
             warnings.extend(cluster::few_per_cluster(&representative_of, options));
             progress.finish();
@@ -243,7 +310,6 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
     };
     let agreement =
         clustering.as_ref().and_then(|clustering| agreement(rows.view(), clustering, &documents, &passages));
-    let document_of: Vec<u32> = passages.iter().map(|passage| passage.document).collect();
     let described = ThemePassages {
         texts: &texts,
         rows: rows.view(),
@@ -260,8 +326,14 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
     let duplicates = match &options.duplicate {
         Some(options) => {
             progress.start(Stage::Duplicates, 0);
-            let duplicates = duplicate::find(&texts, rows.view(), &classes, &source_of, options)?;
+            let duplicates = duplicate::find(compared, options)?;
             progress.finish();
+            if duplicates.n_pairs_left_out > 0 {
+                warnings.push(Warning::PairsLeftOut {
+                    n_left_out: duplicates.n_pairs_left_out,
+                    max_pairs: options.max_pairs,
+                });
+            }
             Some(duplicates)
         }
         None => None,
@@ -281,6 +353,7 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         source_of,
         documents,
         passages,
+        n_new,
         clustering,
         agreement,
         themes,

@@ -8,10 +8,14 @@ mod watch;
 
 use anyhow::Context;
 use clap::Parser;
-use flags::{BenchFlags, Command, Flags, InputFlags, ModelsAction, OutputFormat};
+use flags::{BenchFlags, Command, DedupCommand, DuplicatesCommand, Flags, InputFlags, ModelsAction, OutputFormat};
 use refrain::bench::{self, BenchFormat, BenchReport, write_comparison, write_results};
-use refrain::report::{EmbeddingsFile, ReportFolder, write_json, write_summary};
-use refrain::{Options, Progress, Stage, analyse};
+use refrain::report::{
+    AttributesFile, CleanCorpus, EmbeddingsFile, ReportFolder, read_report, write_dedup_json, write_dedup_summary,
+    write_json, write_preview, write_preview_json, write_summary,
+};
+use refrain::source::is_report_folder;
+use refrain::{Options, Progress, Report, Stage, analyse, regroup};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -36,7 +40,8 @@ fn run(flags: &Flags) -> anyhow::Result<u8> {
     match &flags.command {
         Command::Report(flags) => work(&flags.input, &flags.options(), Some(&flags.output)),
         Command::Cluster(flags) => work(&flags.input, &flags.options(), flags.output.as_deref()),
-        Command::Duplicates(flags) => work(&flags.input, &flags.options(), flags.output.as_deref()),
+        Command::Duplicates(flags) => duplicates(flags),
+        Command::Dedup(flags) => dedup(flags),
         Command::Embed(flags) => embed(&flags.input, &flags.options(), &flags.output),
         Command::Bench(flags) => bench(flags),
         Command::Models { action: ModelsAction::List(engine) } => doctor::list_models(engine),
@@ -55,20 +60,29 @@ fn work(input: &InputFlags, options: &Options, output: Option<&Path>) -> anyhow:
     options.check()?;
     let folder = output.map(ReportFolder::claim).transpose()?;
     use_threads(options.embedding.threads);
-    let watch = watch::Watch::new(input.quiet);
-    let report = analyse(&input.paths, options, &watch)?;
+    let report = analyse(&input.paths, options, &watch::Watch::new(input.quiet))?;
+    show(&report, input, folder, output)
+}
+
+/// Writes a report where it is wanted.
+fn show(
+    report: &Report,
+    input: &InputFlags,
+    folder: Option<ReportFolder>,
+    output: Option<&Path>,
+) -> anyhow::Result<u8> {
     if let Some(folder) = folder {
+        let watch = watch::Watch::new(input.quiet);
         watch.start(Stage::Writing, 0);
-        folder.write(&report)?;
+        folder.write(report)?;
         watch.finish();
     }
     let mut out = std::io::stdout().lock();
     match input.format {
-        OutputFormat::Json => write_json(&report, &mut out)?,
+        OutputFormat::Json => write_json(report, &mut out)?,
         OutputFormat::Text => {
-            let width = usize::from(console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns));
             let files = output.map(|path| path.display().to_string());
-            write_summary(&report, files.as_deref(), width, &mut out)?;
+            write_summary(report, files.as_deref(), width(), &mut out)?;
         }
     }
     out.flush()?;
@@ -76,6 +90,58 @@ fn work(input: &InputFlags, options: &Options, output: Option<&Path>) -> anyhow:
         report.warnings.iter().for_each(|warning| eprintln!("refrain: {warning}"));
     }
     Ok(if input.strict && report.has_losses() { LOSSES } else { DONE })
+}
+
+/// Columns of the terminal.
+fn width() -> usize {
+    usize::from(console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns))
+}
+
+fn duplicates(flags: &DuplicatesCommand) -> anyhow::Result<u8> {
+    let (input, mut options) = (&flags.input, flags.options());
+    let finished = match &input.paths[..] {
+        [path] if is_report_folder(Path::new(path)) => Some(Path::new(path)),
+        _ => None,
+    };
+    if finished.is_none() && !flags.preview && flags.target.is_none() {
+        return work(input, &options, flags.output.as_deref());
+    }
+    options.check()?;
+    if let (Some(from), Some(to)) = (finished, flags.output.as_deref())
+        && from.canonicalize().ok() == to.canonicalize().ok()
+    {
+        anyhow::bail!(
+            "{}: the report would replace the one it is made from; choose another place with -o",
+            to.display()
+        );
+    }
+    let folder = flags.output.as_deref().map(ReportFolder::claim).transpose()?;
+    let report = if let Some(folder) = finished {
+        let report = read_report(folder)?;
+        let asked = flags.over(&report.options.duplicate.clone().unwrap_or_default())?;
+        regroup::regroup(report, &asked)?
+    } else {
+        if let Some(options) = &mut options.duplicate {
+            options.threshold = options.threshold.min(regroup::LOWEST);
+        }
+        use_threads(options.embedding.threads);
+        analyse(&input.paths, &options, &watch::Watch::new(input.quiet))?
+    };
+    if !flags.preview {
+        let report = match flags.target {
+            Some(share) => regroup::for_share(report, share)?,
+            None => report,
+        };
+        return show(&report, input, folder, flags.output.as_deref());
+    }
+    let rungs = regroup::preview(&report)?;
+    let mut out = std::io::stdout().lock();
+    match input.format {
+        OutputFormat::Json => write_preview_json(&report, &rungs, &mut out)?,
+        OutputFormat::Text => write_preview(&report, &rungs, width(), &mut out)?,
+    }
+    out.flush()?;
+    Ok(DONE)
 }
 
 fn embed(input: &InputFlags, options: &Options, output: &Path) -> anyhow::Result<u8> {
@@ -90,6 +156,34 @@ fn embed(input: &InputFlags, options: &Options, output: &Path) -> anyhow::Result
         warnings.iter().for_each(|warning| eprintln!("refrain: {warning}"));
     }
     Ok(if input.strict && warnings.iter().any(refrain::Warning::is_loss) { LOSSES } else { DONE })
+}
+
+fn dedup(flags: &DedupCommand) -> anyhow::Result<u8> {
+    let (input, options) = (&flags.input, flags.options());
+    let attributes = flags.attributes.as_deref().map(AttributesFile::claim).transpose()?;
+    let corpus = flags.output.as_deref().map(CleanCorpus::claim).transpose()?;
+    use_threads(options.embedding.threads);
+    let watch = watch::Watch::new(input.quiet);
+    let dedup = refrain::dedup::dedup(&input.paths, &options, flags.dedup(), &watch)?;
+    watch.start(Stage::Writing, 0);
+    let mut written = Vec::new();
+    if let Some(file) = attributes {
+        written.push(file.write(&dedup)?);
+    }
+    if let Some(corpus) = corpus {
+        written.extend(corpus.write(&dedup)?);
+    }
+    watch.finish();
+    let mut out = std::io::stdout().lock();
+    match input.format {
+        OutputFormat::Json => write_dedup_json(&dedup, &mut out)?,
+        OutputFormat::Text => write_dedup_summary(&dedup, &written, &mut out)?,
+    }
+    out.flush()?;
+    if !input.quiet && input.format == OutputFormat::Json {
+        dedup.warnings.iter().for_each(|warning| eprintln!("refrain: {warning}"));
+    }
+    Ok(if input.strict && dedup.warnings.iter().any(refrain::Warning::is_loss) { LOSSES } else { DONE })
 }
 
 /// Every later parallel loop runs in a pool of so many threads.

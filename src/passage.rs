@@ -375,6 +375,8 @@ mod tests {
             text: text.into(),
             offset: 0,
             label: None,
+            row: None,
+            is_verbatim: true,
             metadata: crate::document::Metadata::default(),
         }
     }

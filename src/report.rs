@@ -2,16 +2,22 @@
 //! computed here but places, counts and rounding.
 
 mod csv;
+mod dedup;
 mod embeddings;
 mod folder;
 mod json;
 mod parquet;
+mod preview;
+mod read;
 mod run;
 mod terminal;
 
+pub use dedup::{AttributesFile, CleanCorpus, write_dedup_json, write_dedup_summary};
 pub use embeddings::EmbeddingsFile;
 pub use folder::ReportFolder;
 pub use json::write_json;
+pub use preview::{write_preview, write_preview_json};
+pub use read::read_report;
 pub use run::Timings;
 pub(crate) use run::peak_memory_bytes;
 pub use terminal::write_summary;
@@ -24,7 +30,7 @@ use crate::evaluation::Agreement;
 use crate::passage::Passage;
 use crate::theme::Themes;
 use crate::{Options, Warning};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Everything a run found.
@@ -54,6 +60,8 @@ pub struct Report {
     pub documents: Vec<Document>,
     /// The passages, in document order.
     pub passages: Vec<Passage>,
+    /// Passages from this one on are of the old corpus.
+    pub n_new: usize,
     /// The clusters, if asked for.
     pub clustering: Option<Clustering>,
     /// How well the clusters agree with the labels, if there are any.
@@ -69,7 +77,7 @@ pub struct Report {
 }
 
 /// The model as reports show it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelShown {
     /// Its name.
     pub name: String,

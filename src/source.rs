@@ -55,6 +55,12 @@ impl Input {
         }
     }
 
+    /// An input that is nowhere, for its bytes to be given.
+    #[cfg(test)]
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.into(), source: name.into(), place: Place::Stdin }
+    }
+
     /// The file name's extension, in lower case.
     #[must_use]
     pub fn extension(&self) -> Option<String> {
@@ -170,7 +176,8 @@ fn walk(
 
 /// Whether a folder holds a report that refrain wrote: neither read as input nor taken for someone
 /// else's files when a new report is to take its place.
-pub(crate) fn is_report_folder(path: &Path) -> bool {
+#[must_use]
+pub fn is_report_folder(path: &Path) -> bool {
     ["report.json", "run.json"].iter().all(|file| path.join(file).is_file())
         && std::fs::File::open(path.join("report.json")).is_ok_and(|file| {
             let mut head = Vec::new();

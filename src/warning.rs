@@ -68,6 +68,26 @@ pub enum Warning {
         /// The text column that was named.
         column: Option<String>,
     },
+    /// A table whose text cannot be found or read.
+    UnreadTable {
+        /// The file.
+        document: String,
+        /// The format it was read as.
+        format: &'static str,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Rows of a table that are not what they should be.
+    DamagedRows {
+        /// The file.
+        document: String,
+        /// How many.
+        n_rows: usize,
+        /// The first of them, from 1.
+        first_row: usize,
+        /// What is wrong with them.
+        problem: String,
+    },
     /// Sentences longer than the model reads, divided between words.
     DividedSentences {
         /// The document.
@@ -112,6 +132,36 @@ pub enum Warning {
         /// Passages of different text.
         n_distinct: usize,
     },
+    /// More pairs were found than are kept.
+    PairsLeftOut {
+        /// Pairs that are not kept, the weakest.
+        n_left_out: usize,
+        /// Pairs that are.
+        max_pairs: usize,
+    },
+    /// Duplicates that stay, because nothing can be cut out of their documents.
+    DuplicatesLeft {
+        /// Passages.
+        n_passages: usize,
+    },
+    /// The threshold that a share of the passages asked for.
+    ThresholdFound {
+        /// The share that was asked for.
+        target: String,
+        /// The threshold.
+        threshold: String,
+        /// The share that goes at it.
+        share: String,
+        /// Whether it is the lowest at which pairs were looked for.
+        is_lowest: bool,
+    },
+    /// A warning of the report that this one was made from.
+    Earlier {
+        /// Which.
+        kind: String,
+        /// What it said.
+        message: String,
+    },
     /// There was too little to form themes from.
     FewPassages {
         /// Passages of different text.
@@ -130,6 +180,8 @@ impl Warning {
             | Self::InvalidUtf8 { .. }
             | Self::DamagedJson { .. }
             | Self::RowsWithoutText { .. }
+            | Self::UnreadTable { .. }
+            | Self::DamagedRows { .. }
             | Self::NoText { .. } => true,
             Self::DividedSentences { .. }
             | Self::ProviderFallback { .. }
@@ -137,6 +189,10 @@ impl Warning {
             | Self::StoreDamaged { .. }
             | Self::StoreUnusable { .. }
             | Self::FewPerCluster { .. }
+            | Self::PairsLeftOut { .. }
+            | Self::DuplicatesLeft { .. }
+            | Self::ThresholdFound { .. }
+            | Self::Earlier { .. }
             | Self::FewPassages { .. } => false,
         }
     }
@@ -168,6 +224,12 @@ impl fmt::Display for Warning {
                 column.as_ref().map_or_else(String::new, |column| format!(" in column `{column}`")),
                 columns_found.join(", ")
             ),
+            Self::UnreadTable { document, format, problem } => write!(f, "{document}: not read as {format}, {problem}"),
+            Self::DamagedRows { document, n_rows, first_row, problem } => write!(
+                f,
+                "{document}: {n_rows} damaged {}, the first at row {first_row} ({problem})",
+                plural(*n_rows, "row", "rows")
+            ),
             Self::DividedSentences { document, n_sentences, max_tokens } => write!(
                 f,
                 "{document}: {n_sentences} {} longer than the model's {max_tokens} tokens, divided between words",
@@ -194,6 +256,21 @@ impl fmt::Display for Warning {
                 n_distinct / crate::cluster::MIN_ROWS_PER_CENTROID,
                 crate::cluster::MIN_ROWS_PER_CENTROID
             ),
+            Self::PairsLeftOut { n_left_out, max_pairs } => write!(
+                f,
+                "{n_left_out} {} left out, of the weakest kind and with the least evidence; groups are made from the {max_pairs} kept; raise --max-pairs or --threshold",
+                plural(*n_left_out, "pair is", "pairs are")
+            ),
+            Self::DuplicatesLeft { n_passages } => write!(
+                f,
+                "{n_passages} duplicate {}: nothing can be cut out of HTML, of JSON that is no JSON Lines, or of a row whose text is more than one column (name one with --text-column); --attributes names them",
+                plural(*n_passages, "passage stays", "passages stay")
+            ),
+            Self::ThresholdFound { target, threshold, share, is_lowest } => {
+                write!(f, "the lowest threshold at which at most {target} of the passages go is {threshold}: {share}")?;
+                if *is_lowest { write!(f, "; pairs below it were not looked for") } else { Ok(()) }
+            }
+            Self::Earlier { message, .. } => f.write_str(message),
             Self::FewPassages { n_distinct } => write!(
                 f,
                 "{n_distinct} {} too few to form themes; give more or longer documents, or lower --min-chars",

@@ -9,7 +9,7 @@ use crate::{Error, Result, source::Input};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use ndarray_npy::{ReadNpyError, ReadNpyExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -32,13 +32,29 @@ pub struct EmbeddedRows {
     pub n_tokens: Vec<u32>,
 }
 
+impl EmbeddedRows {
+    /// These and then `more`, which come from other files.
+    ///
+    /// # Errors
+    /// [`Error::Embeddings`] if they are not of the same width.
+    pub fn followed_by(mut self, mut more: Self) -> Result<Self> {
+        let (width, width_of_more) = (self.rows.ncols(), more.rows.ncols());
+        self.rows.append(Axis(0), more.rows.view()).map_err(|_| Error::Embeddings {
+            document: more.documents.first().map_or_else(String::new, |document| document.name.clone()),
+            reason: format!("its rows are {width_of_more} wide, those of the files before it {width}"),
+        })?;
+        self.documents.append(&mut more.documents);
+        self.n_tokens.append(&mut more.n_tokens);
+        Ok(self)
+    }
+}
+
 /// The embeddings in `inputs`, if they hold any; all of them must, and of one width.
 ///
 /// # Errors
 /// [`Error::Embeddings`] with the file, what is wrong in it and what was expected.
 pub fn read_embedded(inputs: &[Input]) -> Result<Option<EmbeddedRows>> {
-    let is_table = |input: &Input| matches!(input.extension().as_deref(), Some("npy" | "parquet"));
-    if !inputs.iter().any(is_table) {
+    if !inputs.iter().any(holds_embeddings) {
         return Ok(None);
     }
     let mut all: Option<EmbeddedRows> = None;
@@ -71,6 +87,15 @@ pub fn read_embedded(inputs: &[Input]) -> Result<Option<EmbeddedRows>> {
         }
     }
     Ok(all)
+}
+
+/// Whether an input is an array, or a table with a column `embedding`; a table without is a corpus.
+pub(crate) fn holds_embeddings(input: &Input) -> bool {
+    match input.extension().as_deref() {
+        Some("npy") => true,
+        Some("parquet") => input.read().is_ok_and(|bytes| super::parquet::has_column(bytes.into(), "embedding")),
+        _ => false,
+    }
 }
 
 /// Divides every row by its length; refuses rows without one.
@@ -106,6 +131,8 @@ fn document(input: &Input, row: usize) -> Document {
         text: String::new(),
         offset: 0,
         label: None,
+        row: Some(row),
+        is_verbatim: false,
         metadata: Metadata::default(),
     }
 }

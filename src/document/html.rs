@@ -33,8 +33,9 @@ pub(crate) fn extract(decoded: &str) -> Extracted {
         date: attribute("meta[property='article:published_time']", "content")
             .or_else(|| attribute("time[datetime]", "datetime")),
         language: attribute("html", "lang"),
+        ..Metadata::default()
     };
-    Extracted { texts: vec![(visible_text(&page.root()), metadata)], warnings: vec![] }
+    Extracted { texts: vec![(visible_text(&page.root()), metadata)], ..Extracted::default() }
 }
 
 /// Whether a string holds HTML markup rather than text with a stray `<`.

@@ -28,6 +28,7 @@ const BODY_FIELDS: [&str; 12] = [
 ];
 const URL_FIELDS: [&str; 4] = ["link", "url", "permalink", "canonical"];
 const DATE_FIELDS: [&str; 6] = ["date", "published", "date_published", "datePublished", "pubDate", "created_at"];
+const ID_FIELDS: [&str; 5] = ["id", "doc_id", "document_id", "uuid", "_id"];
 const LANGUAGE_FIELDS: [&str; 3] = ["language", "lang", "inLanguage"];
 
 /// Whether text begins as a JSON object or array of objects, arrays or strings does.
@@ -94,12 +95,29 @@ pub(super) fn collect(value: &Value, texts: &mut Vec<(String, Metadata)>) {
 /// What an object's own fields tell besides its text.
 pub(super) fn metadata(object: &Value) -> Metadata {
     let find = |names: &[&str]| names.iter().find_map(|name| object.field(name)?.rendered());
+    let id = ID_FIELDS.iter().find_map(|name| match object.field(name)? {
+        Value::String(id) => Some(id.clone()),
+        Value::Plain(id) if id != "null" => Some(id.clone()),
+        _ => None,
+    });
     Metadata {
+        id,
         title: find(&TITLE_FIELDS).map(plain).filter(|title| !title.is_empty()),
         url: find(&URL_FIELDS).map(str::to_owned),
         date: find(&DATE_FIELDS).map(str::to_owned),
         language: find(&LANGUAGE_FIELDS).map(str::to_owned),
     }
+}
+
+/// The field that holds all the text that [`collect`] finds in an object, as it is: neither a title besides
+/// nor markup.
+pub(super) fn text_field(object: &Value) -> Option<&'static str> {
+    let mut bodies =
+        BODY_FIELDS.iter().filter(|name| object.field(name).is_some_and(|value| value.rendered().is_some()));
+    let field = bodies.next()?;
+    let has_title = TITLE_FIELDS.iter().any(|name| object.field(name).is_some_and(|title| title.rendered().is_some()));
+    let is_alone = bodies.next().is_none() && !has_title;
+    is_alone.then_some(field)
 }
 
 pub(super) fn plain(text: &str) -> String {

@@ -6,9 +6,11 @@
 //! as far as it goes and costs no other.
 
 use super::json::{self, Reader, Value};
-use super::{Columns, Document};
+use super::table::RowEdit;
+use super::{Columns, Document, html};
 use crate::Warning;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Whether the first line is an object and the next begins as one.
@@ -18,9 +20,16 @@ pub(crate) fn looks_like_jsonl(markup: &[u8]) -> bool {
         && lines.next().is_some_and(|second| second.starts_with(b"{\""))
 }
 
-/// Rows with their numbers, from 1, and what is wrong with the file.
+/// A row, its number, from 1, and whether it is all of a line that is well-formed.
+struct Numbered {
+    number: usize,
+    value: Value,
+    is_line: bool,
+}
+
+/// Rows, and what is wrong with the file.
 pub(crate) struct Rows {
-    rows: Vec<(usize, Value)>,
+    rows: Vec<Numbered>,
     warnings: Vec<Warning>,
 }
 
@@ -51,7 +60,8 @@ pub(crate) fn of_lines(name: &str, decoded: &str) -> Rows {
             let (value, end) = if is_word { (None, 0) } else { (value, end) };
             let unread = if line[end..].trim().is_empty() { 0 } else { line.len() - end };
             let damage = reader.problem.map(|(at, what)| (start + at, what, unread));
-            (value.map(|value| (number, value)), damage)
+            let is_line = damage.is_none();
+            (value.map(|value| Numbered { number, value, is_line }), damage)
         })
         .collect();
     let (mut rows, mut damage) = (Vec::new(), Vec::new());
@@ -86,14 +96,14 @@ pub(crate) fn of_values(name: &str, decoded: &str) -> Rows {
             value => values.push(value),
         }
     }
-    Rows { rows: (1..).zip(values).collect(), warnings: reader.warning(name).into_iter().collect() }
+    let rows = (1..).zip(values).map(|(number, value)| Numbered { number, value, is_line: false }).collect();
+    Rows { rows, warnings: reader.warning(name).into_iter().collect() }
 }
 
 /// The rows as documents; those without text are counted in a warning.
 pub(crate) fn documents(name: &str, source: &str, rows: Rows, columns: &Columns) -> (Vec<Document>, Vec<Warning>) {
     let Rows { rows, mut warnings } = rows;
-    let read: Vec<_> =
-        rows.into_par_iter().map(|(number, value)| document(name, source, number, value, columns)).collect();
+    let read: Vec<_> = rows.into_par_iter().map(|row| document(name, source, row, columns)).collect();
     let (mut documents, mut without_text) = (Vec::with_capacity(read.len()), Vec::new());
     for read in read {
         match read {
@@ -113,17 +123,15 @@ pub(crate) fn documents(name: &str, source: &str, rows: Rows, columns: &Columns)
 }
 
 /// One row's document, or its number and the names of its columns where it has no text.
-fn document(
-    name: &str,
-    source: &str,
-    number: usize,
-    mut row: Value,
-    columns: &Columns,
-) -> Result<Document, (usize, Vec<String>)> {
+fn document(name: &str, source: &str, numbered: Numbered, columns: &Columns) -> Result<Document, (usize, Vec<String>)> {
+    let Numbered { number, value: mut row, is_line } = numbered;
     let metadata = json::metadata(&row);
+    let verbatim = if is_line { verbatim(&row, columns) } else { None };
     let (id, label) = (take(&mut row, columns.id.as_deref()), take(&mut row, columns.label.as_deref()));
     let own_source = take(&mut row, columns.source.as_deref());
+    let is_verbatim = verbatim.is_some();
     let text = match &columns.text {
+        _ if let Some(text) = verbatim => text,
         Some(column) => row.field(column).and_then(Value::rendered).map(json::plain).unwrap_or_default(),
         None if let Value::String(text) = &row => json::plain(text),
         None => {
@@ -141,8 +149,92 @@ fn document(
         text,
         offset: 0,
         label,
+        row: is_line.then_some(number),
+        is_verbatim,
         metadata,
     })
+}
+
+/// A row's text, if it is one field's value and no markup.
+fn verbatim(row: &Value, columns: &Columns) -> Option<String> {
+    let field = columns.text.as_deref().or_else(|| json::text_field(row))?;
+    match row.field(field)? {
+        Value::String(text) if !html::looks_like_html(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// Writes the lines again; what `edit` does not touch stays byte for byte.
+///
+/// # Errors
+/// The number of a line whose text cannot be replaced because it is not one field's.
+pub(super) fn rewrite(
+    bytes: &[u8],
+    columns: &Columns,
+    edit: &mut dyn FnMut(usize) -> RowEdit,
+) -> Result<Vec<u8>, String> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for (number, line) in (1..).zip(bytes.split_inclusive(|&b| b == b'\n')) {
+        match edit(number) {
+            RowEdit::Drop => {}
+            RowEdit::Keep => out.extend_from_slice(line),
+            RowEdit::Replace(text) => {
+                let line = String::from_utf8_lossy(line);
+                let mut reader = Reader::new(line.trim_start_matches('\u{feff}'));
+                let row = reader.next_value();
+                let field = columns.text.as_deref().or_else(|| json::text_field(row.as_ref()?));
+                let place = field.and_then(|field| value_of(&line, field));
+                let place = place.ok_or_else(|| format!("line {number} has no field that is its text"))?;
+                let text = serde_json::to_string(&text).map_err(|e| e.to_string())?;
+                for part in [&line[..place.start], &text, &line[place.end..]] {
+                    out.extend_from_slice(part.as_bytes());
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Where the value of a field stands in an object that is well-formed; of fields of one name the first
+/// counts, as for the reader.
+fn value_of(object: &str, field: &str) -> Option<Range<usize>> {
+    let bytes = object.as_bytes();
+    let (mut depth, mut at, mut found) = (0usize, 0, None);
+    // The last string at the top level and, after its colon, where its value begins.
+    let (mut name, mut value_start): (Option<Cow<str>>, Option<usize>) = (None, None);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                let start = at;
+                at += 1;
+                while *bytes.get(at)? != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                if depth == 1 && value_start.is_none() {
+                    name = serde_json::from_str::<String>(&object[start..=at]).ok().map(Cow::Owned);
+                }
+            }
+            b'{' | b'[' => depth += 1,
+            b':' if depth == 1 && value_start.is_none() => value_start = Some(at + 1),
+            b',' | b'}' | b']' => {
+                let is_end = depth == 1;
+                if is_end
+                    && let Some(start) = value_start.take()
+                    && name.take().is_some_and(|name| name == field)
+                {
+                    let value = &object[start..at];
+                    let begin = start + (value.len() - value.trim_start().len());
+                    found = Some(begin..begin + value.trim().len());
+                }
+                if bytes[at] != b',' {
+                    depth = depth.checked_sub(1)?;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
 }
 
 /// The value of a column that is not the text, which it is no longer part of then.
@@ -161,7 +253,15 @@ fn take(row: &mut Value, column: Option<&str>) -> Option<String> {
 mod tests {
     use super::super::{DocumentOptions, Format, parse};
     use super::*;
+    use crate::source::Input;
     use proptest::prelude::*;
+
+    /// An input of the source `x`.
+    fn input(name: &str) -> Input {
+        let mut input = Input::named(name);
+        input.source = "x".into();
+        input
+    }
 
     fn columns(text: Option<&str>) -> DocumentOptions {
         let columns = Columns {
@@ -177,7 +277,7 @@ mod tests {
     fn each_row_is_a_document_with_its_columns() {
         let rows = "{\"key\":7,\"label\":\"World news\",\"site\":\"a.example\",\"text\":\"One two.\\nThree.\"}\n\n\
             {\"key\":null,\"label\":3,\"text\":\"Four five.\"}\r\n{\"label\":\"World news\"}\n";
-        let (documents, warnings) = parse("x.jsonl", "x", rows.as_bytes(), Some("jsonl"), &columns(None));
+        let (documents, warnings) = parse(&input("x.jsonl"), &rows.into(), &columns(None));
         let found: Vec<_> =
             documents.iter().map(|d| (d.name.as_str(), d.source.as_str(), d.label.as_deref())).collect();
         assert_eq!(found, [("x.jsonl#7", "a.example", Some("World news")), ("x.jsonl#3", "x", Some("3"))]);
@@ -188,7 +288,7 @@ mod tests {
     #[test]
     fn a_column_that_is_named_is_the_text_and_nothing_else() {
         let rows = "{\"title\":\"A title\",\"text\":\"b c\",\"question\":\"d <b>e</b></p>\"}\n{\"text\":\"b c\"}\n";
-        let (documents, warnings) = parse("x.txt", "x", rows.as_bytes(), Some("txt"), &columns(Some("question")));
+        let (documents, warnings) = parse(&input("x.txt"), &rows.into(), &columns(Some("question")));
         assert_eq!(documents.len(), 1);
         assert_eq!((documents[0].text.as_str(), documents[0].metadata.title.as_deref()), ("d e", Some("A title")));
         let said = warnings[0].to_string();
@@ -197,8 +297,8 @@ mod tests {
             "{said}"
         );
         // The objects of an array are rows too, where columns are named.
-        let array = b"[{\"question\":\"one\",\"label\":true},{\"question\":\"two\"}]";
-        let (documents, warnings) = parse("x.json", "x", array, Some("json"), &columns(Some("question")));
+        let array = "[{\"question\":\"one\",\"label\":true},{\"question\":\"two\"}]";
+        let (documents, warnings) = parse(&input("x.json"), &array.into(), &columns(Some("question")));
         let found: Vec<_> = documents.iter().map(|d| (d.name.as_str(), d.text.as_str(), d.label.as_deref())).collect();
         assert_eq!(found, [("x.json#1", "one", Some("true")), ("x.json#2", "two", None)]);
         assert_eq!(warnings, []);
@@ -207,7 +307,7 @@ mod tests {
     #[test]
     fn a_damaged_line_costs_no_other() {
         let rows = "{\"text\":\"one two\"}\n{\"text\":\"three\nfour\"}\n{\"text\":\"five s\n{\"text\":\"six\"} x\nnot json\n{\"text\":\"seven eight\"}";
-        let (documents, warnings) = parse("x", "x", rows.as_bytes(), None, &DocumentOptions::default());
+        let (documents, warnings) = parse(&input("x"), &rows.into(), &DocumentOptions::default());
         let texts: Vec<_> = documents.iter().map(|d| (d.name.as_str(), d.text.as_str())).collect();
         let expected =
             [("x#1", "one two"), ("x#2", "three\nfour"), ("x#4", "five s"), ("x#5", "six"), ("x#7", "seven eight")];
@@ -232,13 +332,62 @@ mod tests {
         assert_eq!(Format::recognise(b"{\"a\":1}", Some("json")), Ok(Format::Json));
     }
 
+    #[test]
+    fn only_the_text_of_an_edited_row_changes() {
+        let rows = "\u{feff}{\"id\": 7, \"text\": \"First \\u00e9\", \"n\": 1.50}\r\n\n{broken\n{\"text\":\"Second\",\"more\":{\"text\":\"}\"}}";
+        let rewritten = rewrite(rows.as_bytes(), &Columns::default(), &mut |row| match row {
+            1 => RowEdit::Replace("a \"b\"\n".into()),
+            4 => RowEdit::Drop,
+            _ => RowEdit::Keep,
+        });
+        let expected = "\u{feff}{\"id\": 7, \"text\": \"a \\\"b\\\"\\n\", \"n\": 1.50}\r\n\n{broken\n";
+        assert_eq!(String::from_utf8(rewritten.unwrap()).unwrap(), expected);
+        let two = b"{\"title\": \"a\", \"text\": \"b\"}\n";
+        assert!(rewrite(two, &Columns::default(), &mut |_| RowEdit::Replace(String::new())).is_err());
+        let asked = Columns { text: Some("text".into()), ..Columns::default() };
+        assert!(rewrite(two, &asked, &mut |_| RowEdit::Replace(String::new())).is_ok());
+    }
+
+    #[test]
+    fn a_row_whose_text_is_one_field_is_verbatim() {
+        let rows =
+            "{\"text\":\" one\\r\\ntwo\"}\n{\"title\":\"t\",\"text\":\"x\"}\n{\"text\":\"<p>y</p>\"}\n{\"text\":\"z";
+        let (documents, _) = parse(&input("x.jsonl"), &rows.into(), &DocumentOptions::default());
+        let found: Vec<_> = documents.iter().map(|d| (d.row, d.is_verbatim)).collect();
+        assert_eq!(found, [(Some(1), true), (Some(2), false), (Some(3), false), (None, false)]);
+        assert_eq!(documents[0].text, " one\r\ntwo");
+    }
+
     proptest! {
         #[test]
         fn no_row_is_lost_whatever_stands_around_it(text in r#"[\[\]{}",:\\a-c0-2\r\n ]{0,60}"#) {
             let rows = format!("{text}\n{{\"text\":\"it is here\"}}\n{text}");
             let options = DocumentOptions { format: Some(Format::Jsonl), ..Default::default() };
-            let (documents, _) = parse("x", "x", rows.as_bytes(), None, &options);
+            let (documents, _) = parse(&input("x"), &rows.into(), &options);
             prop_assert!(documents.iter().any(|d| d.text == "it is here"));
+        }
+
+        #[test]
+        fn a_value_is_found_wherever_it_stands(
+            fields in proptest::collection::vec(("[a-c\"\\\\:{,]{0,3}", "[a-z\"\\\\:{},\\]\n]{0,6}", 0u8..4), 1..6),
+            spaced: bool,
+        ) {
+            let mut object = serde_json::Map::new();
+            for (name, text, kind) in &fields {
+                let value = match kind {
+                    0 => serde_json::json!(text),
+                    1 => serde_json::json!([text, {"a": text}]),
+                    2 => serde_json::json!({ name.as_str(): text, "b": [1, null] }),
+                    _ => serde_json::json!(1.5),
+                };
+                object.insert(name.clone(), value);
+            }
+            let line = if spaced { serde_json::to_string_pretty(&object) } else { serde_json::to_string(&object) }.unwrap();
+            for (name, value) in &object {
+                let place = value_of(&line, name).unwrap();
+                prop_assert_eq!(&serde_json::from_str::<serde_json::Value>(&line[place]).unwrap(), value);
+            }
+            prop_assert_eq!(value_of(&line, "not there"), None);
         }
     }
 }

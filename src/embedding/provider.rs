@@ -7,10 +7,10 @@
 use super::Runtime;
 use crate::{Error, Result};
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProviderDispatch};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A provider in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
     /// ONNX Runtime's own kernels.
@@ -41,7 +41,7 @@ pub enum ProviderChoice {
 }
 
 /// The number format of the matrix products; rows come out as f32 in either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floats throughout.

@@ -60,6 +60,7 @@ impl ReportFolder {
         }
         if let Some(duplicates) = &report.duplicates {
             file("duplicates.csv", &|f| csv::write_pairs(report, &duplicates.pairs, &duplicates.group_of, f))?;
+            file("duplicates.parquet", &|f| parquet::write_pairs(duplicates, f))?;
         }
         file("run.json", &|f| run::write(report, f))?;
         let place = self.place.clone();

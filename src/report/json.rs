@@ -3,7 +3,7 @@
 
 use super::{ModelShown, Report, rounded};
 use crate::cluster::{CriterionAt, NClusters, Outliers};
-use crate::duplicate::{Kind, WeakestLink};
+use crate::duplicate::{DuplicateGroup, Kind, PairSources, WeakestLink};
 use crate::passage::Segment;
 use crate::{Result, Warning};
 use serde::Serialize;
@@ -25,6 +25,8 @@ struct ReportJson<'a> {
     broader_themes: Vec<BroaderThemeShown<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate_groups: Option<Vec<GroupShown<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    boilerplate: Option<Vec<BoilerplateShown<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -56,7 +58,7 @@ struct OptionsShown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     clustering: Option<ClusterOptionsShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    duplicates: Option<DuplicateOptionsShown>,
+    duplicates: Option<DuplicateOptionsShown<'a>>,
 }
 
 #[derive(Serialize)]
@@ -72,12 +74,19 @@ struct ClusterOptionsShown {
 }
 
 #[derive(Serialize)]
-struct DuplicateOptionsShown {
+struct DuplicateOptionsShown<'a> {
     kinds: Vec<Kind>,
     threshold: f64,
     min_jaccard: f64,
     min_containment: f64,
     min_excerpt_words: usize,
+    sources: PairSources,
+    min_group: usize,
+    max_pairs: usize,
+    boilerplate: f64,
+    min_boilerplate_documents: usize,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    against: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -86,6 +95,8 @@ struct Counts {
     documents: usize,
     sources: usize,
     passages: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_passages: Option<usize>,
     distinct_passages: usize,
     tokens_embedded: usize,
     short_passages_left_out: usize,
@@ -103,6 +114,7 @@ struct PairCounts {
     excerpt: usize,
     reworded: usize,
     across_sources: usize,
+    left_out: usize,
 }
 
 #[derive(Serialize)]
@@ -119,6 +131,8 @@ struct SourceShown<'a> {
     passages: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     outliers: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_passages: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     in_duplicate_groups: Option<usize>,
 }
@@ -200,7 +214,7 @@ struct ThemeSource<'a> {
 
 #[derive(Serialize)]
 struct GroupShown<'a> {
-    group: usize,
+    group: u32,
     kind: Kind,
     size: usize,
     across_sources: bool,
@@ -208,6 +222,21 @@ struct GroupShown<'a> {
     weakest_link: WeakestShown,
     representative: u32,
     members: Vec<Place<'a>>,
+}
+
+/// A group that stands in a large share of some sources' documents; it is not among the others.
+#[derive(Serialize)]
+struct BoilerplateShown<'a> {
+    of: Vec<BoilerplateOf<'a>>,
+    #[serde(flatten)]
+    group: GroupShown<'a>,
+}
+
+#[derive(Serialize)]
+struct BoilerplateOf<'a> {
+    source: &'a str,
+    documents: usize,
+    of_documents: usize,
 }
 
 #[derive(Serialize)]
@@ -244,17 +273,6 @@ pub fn write_json(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
 }
 
 fn shown(report: &Report) -> ReportJson<'_> {
-    let place = |passage: u32| {
-        let span = report.place(passage);
-        Place {
-            passage_id: passage,
-            source: report.source(passage),
-            document: report.document(passage),
-            start: span.start,
-            end: span.end,
-            text: report.text(passage),
-        }
-    };
     ReportJson {
         header: header(report),
         warnings: report
@@ -304,7 +322,7 @@ fn shown(report: &Report) -> ReportJson<'_> {
                 spread: rounded(theme.spread),
                 cohesion: rounded(theme.cohesion),
                 nearest: theme.nearest.map(|(cluster_id, cosine)| NearestShown { cluster_id, cosine: rounded(cosine) }),
-                exemplars: theme.exemplars.iter().map(|&i| place(i)).collect(),
+                exemplars: theme.exemplars.iter().map(|&i| place(report, i)).collect(),
             });
             themes.collect()
         }),
@@ -319,18 +337,49 @@ fn shown(report: &Report) -> ReportJson<'_> {
             broader.collect()
         }),
         duplicate_groups: report.duplicates.as_ref().map(|duplicates| {
-            let groups = duplicates.groups.iter().enumerate().map(|(i, group)| GroupShown {
-                group: i,
-                kind: group.kind,
-                size: group.members.len(),
-                across_sources: group.across_sources,
-                n_pairs: group.n_pairs,
-                weakest_link: group.weakest.into(),
-                representative: group.representative,
-                members: group.members.iter().map(|&i| place(i)).collect(),
-            });
-            groups.collect()
+            let groups = (0u32..).zip(&duplicates.groups).filter(|(number, _)| !duplicates.is_boilerplate(*number));
+            groups.map(|(number, group)| group_shown(report, number, group)).collect()
         }),
+        boilerplate: report.duplicates.as_ref().map(|duplicates| {
+            let of_group = duplicates.boilerplate.chunk_by(|a, b| a.group == b.group);
+            let shown = of_group.map(|sources| BoilerplateShown {
+                of: sources
+                    .iter()
+                    .map(|of| BoilerplateOf {
+                        source: &report.sources[of.source as usize],
+                        documents: of.n_documents,
+                        of_documents: of.of_documents,
+                    })
+                    .collect(),
+                group: group_shown(report, sources[0].group, &duplicates.groups[sources[0].group as usize]),
+            });
+            shown.collect()
+        }),
+    }
+}
+
+fn place(report: &Report, passage: u32) -> Place<'_> {
+    let span = report.place(passage);
+    Place {
+        passage_id: passage,
+        source: report.source(passage),
+        document: report.document(passage),
+        start: span.start,
+        end: span.end,
+        text: report.text(passage),
+    }
+}
+
+fn group_shown<'a>(report: &'a Report, number: u32, group: &DuplicateGroup) -> GroupShown<'a> {
+    GroupShown {
+        group: number,
+        kind: group.kind,
+        size: group.members.len(),
+        across_sources: group.across_sources,
+        n_pairs: group.n_pairs,
+        weakest_link: group.weakest.into(),
+        representative: group.representative,
+        members: group.members.iter().map(|&i| place(report, i)).collect(),
     }
 }
 
@@ -373,10 +422,17 @@ fn header(report: &Report) -> Header<'_> {
             }),
             duplicates: options.duplicate.as_ref().map(|options| DuplicateOptionsShown {
                 kinds: options.kinds.clone(),
-                threshold: rounded(options.threshold),
+                // As it was given: what a finished report holds, another run asks by it.
+                threshold: options.threshold.to_string().parse().unwrap_or_else(|_| f64::from(options.threshold)),
                 min_jaccard: rounded(options.min_jaccard),
                 min_containment: rounded(options.min_containment),
                 min_excerpt_words: options.min_excerpt_words,
+                sources: options.sources,
+                min_group: options.min_group,
+                max_pairs: options.max_pairs,
+                boilerplate: rounded(options.boilerplate),
+                min_boilerplate_documents: options.min_boilerplate_documents,
+                against: &report.options.against,
             }),
         },
         model: report.model.as_ref(),
@@ -385,6 +441,7 @@ fn header(report: &Report) -> Header<'_> {
             documents: report.documents.len(),
             sources: report.sources.len(),
             passages: report.passages.len(),
+            old_passages: (report.n_new < report.passages.len()).then(|| report.passages.len() - report.n_new),
             distinct_passages: report.n_distinct,
             tokens_embedded: report.embedded.n_tokens,
             short_passages_left_out: report.n_short,
@@ -396,6 +453,7 @@ fn header(report: &Report) -> Header<'_> {
                 excerpt: count(Kind::Excerpt),
                 reworded: count(Kind::Reworded),
                 across_sources: duplicates.pairs.iter().filter(|pair| report.is_across_sources(pair)).count(),
+                left_out: duplicates.n_pairs_left_out,
             }),
         },
     }
@@ -410,6 +468,7 @@ fn sources(report: &Report) -> Vec<SourceShown<'_>> {
             documents: vec![],
             passages: 0,
             outliers: report.clustering.as_ref().map(|_| 0),
+            old_passages: (report.n_new < report.passages.len()).then_some(0),
             in_duplicate_groups: report.duplicates.as_ref().map(|_| 0),
         })
         .collect();
@@ -421,6 +480,9 @@ fn sources(report: &Report) -> Vec<SourceShown<'_>> {
     for (passage, &source) in report.source_of.iter().enumerate() {
         let shown = &mut shown[source as usize];
         shown.passages += 1;
+        if let Some(n) = shown.old_passages.as_mut() {
+            *n += usize::from(passage >= report.n_new);
+        }
         if let Some((n, clustering)) = shown.outliers.as_mut().zip(report.clustering.as_ref()) {
             *n += usize::from(clustering.assignment[passage].is_none());
         }

@@ -2,6 +2,7 @@
 
 use super::Report;
 use crate::document::Document;
+use crate::duplicate::{DuplicatePair, Duplicates};
 use crate::passage::Passage;
 use arrow_array::{
     ArrayRef, BooleanArray, Float32Array, Int32Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
@@ -26,6 +27,26 @@ pub(super) fn write(report: &Report, file: File) -> Result<(), String> {
         // Only the group of a passage may be missing, whatever a batch happens to hold.
         let columns = columns.into_iter().map(|(name, column)| (name, column, name == "duplicate_group"));
         Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
+    })
+}
+
+/// `duplicates.parquet`: a row per pair, with the evidence as it was measured. What `duplicates.csv` shows
+/// to a reader, this keeps for another threshold.
+pub(super) fn write_pairs(duplicates: &Duplicates, file: File) -> Result<(), String> {
+    write_table(file, duplicates.pairs.len(), |range| {
+        let pairs = &duplicates.pairs[range];
+        let figure = |of: fn(&DuplicatePair) -> f32| -> ArrayRef {
+            Arc::new(Float32Array::from_iter_values(pairs.iter().map(of)))
+        };
+        let columns: Vec<Column> = vec![
+            ("a", Arc::new(UInt32Array::from_iter_values(pairs.iter().map(|pair| pair.a)))),
+            ("b", Arc::new(UInt32Array::from_iter_values(pairs.iter().map(|pair| pair.b)))),
+            ("kind", Arc::new(StringArray::from_iter_values(pairs.iter().map(|pair| pair.kind.name())))),
+            ("cosine", figure(|pair| pair.cosine)),
+            ("jaccard", figure(|pair| pair.jaccard)),
+            ("containment", figure(|pair| pair.containment)),
+        ];
+        Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, false)))?)
     })
 }
 

@@ -4,7 +4,7 @@
 
 use super::Report;
 use crate::Stage;
-use crate::duplicate::{DuplicateGroup, DuplicatePair, Kind};
+use crate::duplicate::{Boilerplate, DuplicateGroup, DuplicatePair, Duplicates, Kind};
 use crate::theme::{BroaderTheme, Theme, Themes};
 use console::{Style, measure_text_width, truncate_str};
 use similar::{ChangeTag, TextDiff};
@@ -25,7 +25,7 @@ const MAX_TEXT_LINES: usize = 4;
 /// # Errors
 /// [`std::io::Error`] of the writer.
 pub fn write_summary(report: &Report, files: Option<&str>, width: usize, out: &mut dyn Write) -> Result<()> {
-    let mut page = Page { out, width: width.clamp(40, 160), bold: Style::new().bold(), dim: Style::new().dim() };
+    let mut page = Page::new(out, width);
     header(report, &mut page)?;
     themes(report, &mut page)?;
     agreement(report, &mut page)?;
@@ -34,15 +34,19 @@ pub fn write_summary(report: &Report, files: Option<&str>, width: usize, out: &m
     closing(report, files, &mut page)
 }
 
-struct Page<'a> {
+pub(super) struct Page<'a> {
     out: &'a mut dyn Write,
     width: usize,
     bold: Style,
     dim: Style,
 }
 
-impl Page<'_> {
-    fn line(&mut self, line: &str) -> Result<()> {
+impl<'a> Page<'a> {
+    pub fn new(out: &'a mut dyn Write, width: usize) -> Self {
+        Self { out, width: width.clamp(40, 160), bold: Style::new().bold(), dim: Style::new().dim() }
+    }
+
+    pub fn line(&mut self, line: &str) -> Result<()> {
         writeln!(self.out, "{}", truncate_str(line, self.width, "…").trim_end())
     }
 
@@ -190,13 +194,15 @@ fn duplicates(report: &Report, page: &mut Page) -> Result<()> {
         .filter(|(_, n)| *n > 0)
         .map(|(kind, n)| format!("{n} {}", kind.name()))
         .collect();
-    let across = duplicates.groups.iter().filter(|group| group.across_sources).count();
+    let mut order: Vec<(usize, &DuplicateGroup)> = duplicates.groups.iter().enumerate().collect();
+    order.retain(|(i, _)| !duplicates.is_boilerplate(*i as u32));
+    let across = order.iter().filter(|(_, group)| group.across_sources).count();
     let title = if duplicates.groups.is_empty() {
         "Duplicates: none".to_owned()
     } else {
         format!(
             "Duplicates: {}, {across} across sources; pairs: {}",
-            count(duplicates.groups.len(), "group", "groups"),
+            count(order.len(), "group", "groups"),
             kinds.join(", ")
         )
     };
@@ -204,13 +210,35 @@ fn duplicates(report: &Report, page: &mut Page) -> Result<()> {
     let links: HashMap<(u32, u32), &DuplicatePair> =
         duplicates.pairs.iter().map(|pair| ((pair.a, pair.b), pair)).collect();
     // What a reader learns most from first: across sources, then reworded before copied, then by size.
-    let mut order: Vec<(usize, &DuplicateGroup)> = duplicates.groups.iter().enumerate().collect();
     order.sort_by_key(|(i, group)| (!group.across_sources, std::cmp::Reverse(group.kind), *i));
     for &(i, group) in order.iter().take(MAX_GROUPS) {
         show_group(report, i, group, &links, page)?;
     }
     if order.len() > MAX_GROUPS {
         page.line(&format!("      … and {} more groups in duplicates.csv", order.len() - MAX_GROUPS))?;
+    }
+    boilerplate(report, duplicates, page)
+}
+
+fn boilerplate(report: &Report, duplicates: &Duplicates, page: &mut Page) -> Result<()> {
+    if duplicates.boilerplate.is_empty() {
+        return Ok(());
+    }
+    page.heading(&format!("Boilerplate: {}", count(duplicates.boilerplate.len(), "passage", "passages")))?;
+    // What stands in the most documents of a source first.
+    let mut order: Vec<&Boilerplate> = duplicates.boilerplate.iter().collect();
+    order.sort_by_key(|found| (std::cmp::Reverse(found.n_documents), found.source, found.group));
+    for found in order.iter().take(MAX_GROUPS) {
+        page.line(&format!(
+            "{:>4}  {} · in {} of {} documents",
+            found.group, report.sources[found.source as usize], found.n_documents, found.of_documents
+        ))?;
+        let representative = duplicates.groups[found.group as usize].representative;
+        let quoted = format!("“{}”", one_line(report.text(representative)));
+        page.wrapped(quoted.split(' '), 6, 2)?;
+    }
+    if order.len() > MAX_GROUPS {
+        page.line(&format!("      … and {} more in report.json", order.len() - MAX_GROUPS))?;
     }
     Ok(())
 }
@@ -366,11 +394,11 @@ fn closing(report: &Report, files: Option<&str>, page: &mut Page) -> Result<()> 
     Ok(())
 }
 
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn count(n: usize, one: &str, many: &str) -> String {
+pub(super) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
