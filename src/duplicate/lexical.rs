@@ -253,7 +253,7 @@ mod tests {
         // 300 texts of one set of shingles, a hub that 3,000 texts are excerpts of, and as many that only
         // share its most common shingle.
         let mut texts: Vec<String> = (0..300).map(|i| "again and ".repeat(3 + i)).collect();
-        let sentence = |i: usize| (0..12).map(|w| format!("s{i}w{w} ")).collect::<String>();
+        let sentence = |i: usize| (0..12).map(|w| format!("s{i}w{w} ")).collect::<Vec<_>>().concat();
         texts.extend((0..3000).map(sentence));
         texts.push((0..3000).map(|i| sentence(i) + "a common phrase ").collect());
         texts.extend((0..3000).map(|i| format!("a common phrase of {}", sentence(3000 + i))));

@@ -219,8 +219,10 @@ mod tests {
     fn a_shingle_that_many_texts_have_comes_last() {
         let texts: Vec<String> = (0..50).map(|i| format!("one two three four{i} five{i}")).collect();
         let sets = ShingleSets::of_all(texts.iter().map(String::as_str));
-        let common = sets.set(0)[2];
-        assert!((0..50).all(|i| sets.set(i)[2] == common && !sets.set(i)[..2].contains(&common)));
+        let common = *sets.set(0).iter().find(|shingle| sets.set(1).contains(shingle)).unwrap();
+        // But for those few that fall into its cell.
+        let n_last = (0..50).filter(|&i| sets.set(i)[2] == common).count();
+        assert!(n_last > 40, "{n_last} of 50");
     }
 
     proptest! {
