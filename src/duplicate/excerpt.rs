@@ -19,9 +19,10 @@ pub struct ExcerptPlace {
     pub end: u32,
 }
 
-/// Sets the place of every excerpt among `pairs`.
+/// Sets the place of every excerpt among `pairs` that has none yet.
 pub(super) fn place_all(texts: &[&str], pairs: &mut [DuplicatePair]) {
-    pairs.par_iter_mut().filter(|pair| pair.kind == super::Kind::Excerpt).for_each(|pair| {
+    let is_due = |pair: &&mut DuplicatePair| pair.kind == super::Kind::Excerpt && pair.excerpt.is_none();
+    pairs.par_iter_mut().filter(is_due).for_each(|pair| {
         let shingles = |i: u32| {
             let mut shingles = HashSet::new();
             for_each_run(&normalised(texts[i as usize]), |shingle, _| {
