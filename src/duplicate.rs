@@ -12,6 +12,7 @@
 mod boilerplate;
 mod copies;
 mod exact;
+mod excerpt;
 mod group;
 mod keep;
 mod lexical;
@@ -23,6 +24,7 @@ mod threshold;
 pub use boilerplate::Boilerplate;
 pub use exact::ExactClasses;
 pub(crate) use exact::digest;
+pub use excerpt::ExcerptPlace;
 pub use group::{DuplicateGroup, WeakestLink};
 pub use keep::{Dispensable, Links};
 pub use normal::normalised;
@@ -32,7 +34,7 @@ use crate::{Error, Result};
 use copies::{Copies, Filter};
 use ndarray::ArrayView2;
 use serde::Serialize;
-use shingle::ShingleSet;
+use shingle::ShingleSets;
 
 /// How two passages are alike, the strongest kind first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -88,13 +90,15 @@ pub struct DuplicateOptions {
     pub min_jaccard: f32,
     /// Least share of the shorter text's shingles in the longer text of an excerpt pair; default 0.8.
     pub min_containment: f32,
-    /// An excerpt has at least this many words, so that a stock phrase is none; default 8.
+    /// An excerpt has at least this many words, and as many runs of three as so many different words
+    /// have, so that a stock phrase is none; where spaces do not tell words apart, two characters count
+    /// as a word; default 8.
     pub min_excerpt_words: usize,
     /// Which sources the two passages of a pair come from; default: any.
     pub sources: PairSources,
     /// Least number of members of a group, at least 2; default 2.
     pub min_group: usize,
-    /// Pairs that are kept, the strongest first; default 10 million, which are 240 MB.
+    /// Pairs that are kept, the strongest first; default 10 million, which are 360 MB.
     pub max_pairs: usize,
     /// Share of a source's documents, above 0 and at most 1, in which a group must stand to be that
     /// source's boilerplate; default 0.2.
@@ -160,6 +164,8 @@ pub struct DuplicatePair {
     pub jaccard: f32,
     /// Shared shingles as a share of the smaller set, 0 to 1.
     pub containment: f32,
+    /// Of an excerpt: where in the longer passage it stands.
+    pub excerpt: Option<ExcerptPlace>,
 }
 
 impl DuplicatePair {
@@ -250,7 +256,7 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
     let Passages { texts, rows, classes, source_of, n_new, .. } = passages;
     let asked = |kind: Kind| options.kinds.contains(&kind);
     let distinct = classes.representatives();
-    let sets = ShingleSet::of_all(distinct.iter().map(|&i| texts[i]));
+    let sets = ShingleSets::of_all(distinct.iter().map(|&i| texts[i]));
     let filter = Filter { sources: options.sources, source_of, n_new };
     let copies = Copies::new(texts, classes, filter);
     let cosine = |a: usize, b: usize| crate::similarity::dot(rows.row(a), rows.row(b)).clamp(-1.0, 1.0);
@@ -264,6 +270,7 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
             cosine: cosine(a as usize, b as usize),
             jaccard: 1.0,
             containment: 1.0,
+            excerpt: None,
         }));
     }
     let among_distinct = lexical::pairs(&sets, options).into_iter().map(|pair| (pair.a, pair.b, pair.kind));
@@ -279,10 +286,18 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
             continue;
         }
         // The evidence is that of the texts that were compared, whichever copies the pair is made of.
-        let shared = sets[a as usize].shared_with(&sets[b as usize]);
+        let shared = sets.shared(a as usize, b as usize);
         let cosine = cosine(distinct[a as usize], distinct[b as usize]);
         let (jaccard, containment) = (shared.jaccard, shared.containment);
-        pairs.extend(of_passages.map(|(a, b)| DuplicatePair { a, b, kind, cosine, jaccard, containment }));
+        pairs.extend(of_passages.map(|(a, b)| DuplicatePair {
+            a,
+            b,
+            kind,
+            cosine,
+            jaccard,
+            containment,
+            excerpt: None,
+        }));
     }
     pairs.sort_unstable_by_key(|pair| (pair.a, pair.b));
     pairs.dedup_by_key(|pair| (pair.a, pair.b));
@@ -292,13 +307,14 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
 
 /// What follows from the pairs.
 fn grouped(
-    pairs: Vec<DuplicatePair>,
+    mut pairs: Vec<DuplicatePair>,
     n_pairs_left_out: usize,
     copies: &Copies,
     filter: &Filter,
     passages: Passages,
     options: &DuplicateOptions,
 ) -> Duplicates {
+    excerpt::place_all(passages.texts, &mut pairs);
     let (groups, group_of) = group::groups(passages.texts, copies.set_of(), &pairs, filter, options.min_group);
     let boilerplate = boilerplate::boilerplate(&groups, passages.source_of, passages.document_of, options);
     let set_of = copies.set_of().to_vec();

@@ -6,7 +6,9 @@
 mod join;
 mod kernel;
 mod quantised;
+mod rotation;
 
+pub(crate) use join::in_order;
 pub use join::{Kernel, for_each_pair_at_least, pairs_at_least};
 
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};

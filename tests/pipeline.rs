@@ -47,6 +47,15 @@ fn seeds_show_what_recurs_in_them() {
     assert!(pairs.iter().any(|(kind, a, b, _)| *kind == Kind::Excerpt
         && a.starts_with("The forthcoming North Atlantic")
         && b.contains(a)));
+    // Where it stands in the longer one, up to the full stop.
+    let held =
+        report.duplicates.as_ref().unwrap().pairs.iter().find(|pair| {
+            pair.kind == Kind::Excerpt && report.text(pair.a).starts_with("The forthcoming North Atlantic")
+        });
+    let (held, place) = held.and_then(|pair| Some((pair, pair.excerpt?))).unwrap();
+    assert_eq!(place.within, held.b);
+    let stands = &report.text(held.b)[place.start as usize..place.end as usize];
+    assert_eq!(stands, report.text(held.a).trim_end_matches('.'));
 
     // The damaged WordPress dump is read to its end, and the damage is said.
     assert!(

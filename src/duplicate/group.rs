@@ -206,7 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn pair(a: u32, b: u32) -> DuplicatePair {
-        DuplicatePair { a, b, kind: Kind::Reworded, cosine: 0.9, jaccard: 0.1, containment: 0.2 }
+        DuplicatePair { a, b, kind: Kind::Reworded, cosine: 0.9, jaccard: 0.1, containment: 0.2, excerpt: None }
     }
 
     fn copy(a: u32, b: u32) -> DuplicatePair {

@@ -28,7 +28,7 @@ impl Dispensable {
     #[must_use]
     pub fn evidence(&self) -> f32 {
         let Self { passage: a, kept: b, kind, cosine, jaccard, containment } = *self;
-        DuplicatePair { a, b, kind, cosine, jaccard, containment }.evidence()
+        DuplicatePair { a, b, kind, cosine, jaccard, containment, excerpt: None }.evidence()
     }
 }
 

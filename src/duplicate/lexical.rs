@@ -1,10 +1,20 @@
-//! Near copies and excerpts: all pairs of shingle sets with enough in common, by an inverted index.
-//! Every set meets exactly the sets that share a shingle with it, so no pair is missed.
+//! Near copies and excerpts: all pairs of shingle sets with enough in common, exactly.
+//!
+//! Prefix filtering (Bayardo, Ma and Srikant 2007, "Scaling up all pairs similarity search"; Xiao, Wang,
+//! Lin and Yu 2008, "Efficient similarity joins for near duplicate detection"): with all sets in one
+//! order, the rare shingles first, a set that shares at least m of its n shingles with a larger one
+//! shares one of its first n − m + 1. For a Jaccard similarity of t, m is at least 2 t / (1 + t) · n; for
+//! a containment of c it is c n. So the index holds these prefixes of all sets, and every set meets the
+//! smaller ones in it, by all of its own shingles. At the first shingle that two sets share, what is
+//! left of both bounds what they can share; where that is enough, they are compared from there on.
 
-use super::shingle::{Shared, ShingleSet};
+use super::shingle::{Shared, ShingleSets, WORDS, n_shared};
 use super::{DuplicateOptions, Kind};
+use crate::similarity::in_order;
 use rayon::prelude::*;
-use std::collections::HashMap;
+
+/// Sets that look for pairs together.
+const AT_ONCE: usize = 512;
 
 /// A pair of sets, by index; `a < b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,49 +25,202 @@ pub(super) struct LexicalPair {
 }
 
 /// All near and excerpt pairs, by `(a, b)`.
-pub(super) fn pairs(sets: &[ShingleSet], options: &DuplicateOptions) -> Vec<LexicalPair> {
-    let mut sets_with: HashMap<u64, Vec<u32>> = HashMap::new();
-    for (i, set) in sets.iter().enumerate() {
-        for &shingle in &set.shingles {
-            sets_with.entry(shingle).or_default().push(i as u32);
-        }
-    }
-    (0..sets.len())
-        .into_par_iter()
-        .flat_map_iter(|b| {
-            let mut n_shared: HashMap<u32, usize> = HashMap::new();
-            for shingle in &sets[b].shingles {
-                let earlier = sets_with[shingle].iter().take_while(|&&a| (a as usize) < b);
-                earlier.for_each(|&a| *n_shared.entry(a).or_default() += 1);
-            }
-            let mut found: Vec<LexicalPair> = n_shared
-                .into_iter()
-                .filter_map(|(a, n)| {
-                    let kind = kind(n, &sets[a as usize], &sets[b], options)?;
-                    Some(LexicalPair { a, b: b as u32, kind })
-                })
-                .collect();
-            found.sort_unstable();
-            found
-        })
-        .collect()
+pub(super) fn pairs(sets: &ShingleSets, options: &DuplicateOptions) -> Vec<LexicalPair> {
+    let join = Join::new(sets, options);
+    let mut pairs = Vec::new();
+    let parts = (0..join.by_size.len()).step_by(AT_ONCE).map(|first| first..(first + AT_ONCE).min(join.by_size.len()));
+    let work = |part: std::ops::Range<usize>| {
+        let mut met = vec![u32::MAX; part.end];
+        part.flat_map(|rank| join.pairs_of(rank, &mut met)).collect()
+    };
+    in_order(parts, work, |found| pairs.extend_from_slice(found));
+    pairs.par_sort_unstable();
+    pairs
 }
 
-/// The strongest kind that holds for two sets with `n_shared` shingles in common.
-fn kind(n_shared: usize, a: &ShingleSet, b: &ShingleSet, options: &DuplicateOptions) -> Option<Kind> {
-    let shared = Shared::of(n_shared, a, b);
-    if shared.jaccard >= options.min_jaccard {
-        return Some(Kind::Near);
+struct Join<'a> {
+    sets: &'a ShingleSets,
+    options: &'a DuplicateOptions,
+    /// The sets, the small ones first. Their places in this order are their ranks.
+    by_size: Vec<u32>,
+    index: Index,
+}
+
+impl<'a> Join<'a> {
+    fn new(sets: &'a ShingleSets, options: &'a DuplicateOptions) -> Self {
+        let mut by_size: Vec<u32> = (0..sets.len() as u32).collect();
+        by_size.par_sort_unstable_by_key(|&i| (sets.set(i as usize).len(), i));
+        let mut join = Self { sets, options, by_size, index: Index::default() };
+        join.index = Index::of(join.by_size.iter().map(|&i| join.prefix(i as usize)));
+        join
     }
-    let is_excerpt =
-        shared.containment >= options.min_containment && a.n_words.min(b.n_words) >= options.min_excerpt_words;
-    is_excerpt.then_some(Kind::Excerpt)
+
+    /// The shingles of which a set shares at least one with any larger one that it makes a pair with.
+    fn prefix(&self, i: usize) -> &'a [u64] {
+        let set = self.sets.set(i);
+        let least = self.least_near(set.len(), set.len()).min(self.least_excerpt(i, i));
+        &set[..(set.len() + 1).saturating_sub(least)]
+    }
+
+    /// How many shingles sets of these sizes share at least if they are near; more than there are if
+    /// they cannot be.
+    fn least_near(&self, a: usize, b: usize) -> usize {
+        let is_near = |n: usize| Shared::of(n, a, b).jaccard >= self.options.min_jaccard;
+        let share = f64::from(self.options.min_jaccard) / (1.0 + f64::from(self.options.min_jaccard));
+        // Down to a number that is too small however the shares were rounded, then up to the least.
+        let about = (share * (a + b) as f64 * 0.999) as usize;
+        (about.max(1)..=a.min(b)).find(|&n| is_near(n)).unwrap_or(a.min(b) + 1)
+    }
+
+    /// The same for excerpts.
+    fn least_excerpt(&self, a: usize, b: usize) -> usize {
+        let n = self.sets.set(a).len().min(self.sets.set(b).len());
+        if !self.may_be_excerpt(a, b) {
+            return n + 1;
+        }
+        let about = (f64::from(self.options.min_containment) * n as f64 * 0.999) as usize;
+        let is_enough = |shared: usize| Shared::of(shared, n, n).containment >= self.options.min_containment;
+        (about.max(1)..=n).find(|&shared| is_enough(shared)).unwrap_or(n + 1)
+    }
+
+    /// Whether both are long enough, in words and in different runs of words.
+    fn may_be_excerpt(&self, a: usize, b: usize) -> bool {
+        let is_long = |i: usize| {
+            let n = self.options.min_excerpt_words;
+            self.sets.n_words(i) >= n && self.sets.set(i).len() + WORDS > n
+        };
+        is_long(a) && is_long(b)
+    }
+
+    /// The strongest kind that holds for two sets that share `n_shared` shingles.
+    fn kind(&self, n_shared: usize, a: usize, b: usize) -> Option<Kind> {
+        let shared = Shared::of(n_shared, self.sets.set(a).len(), self.sets.set(b).len());
+        if n_shared > 0 && shared.jaccard >= self.options.min_jaccard {
+            return Some(Kind::Near);
+        }
+        let is_excerpt =
+            n_shared > 0 && shared.containment >= self.options.min_containment && self.may_be_excerpt(a, b);
+        is_excerpt.then_some(Kind::Excerpt)
+    }
+
+    /// The pairs of the set at `rank` with sets before it. `met` says which ranks were last met by which.
+    fn pairs_of(&self, rank: usize, met: &mut [u32]) -> Vec<LexicalPair> {
+        let b = self.by_size[rank] as usize;
+        let large = self.sets.set(b);
+        let mut found = Vec::new();
+        for (at_large, &shingle) in large.iter().enumerate() {
+            for entry in self.index.with(shingle) {
+                if entry.rank as usize >= rank {
+                    break;
+                }
+                let met = &mut met[entry.rank as usize];
+                if *met == rank as u32 {
+                    continue;
+                }
+                let a = self.by_size[entry.rank as usize] as usize;
+                let (small, at_small) = (self.sets.set(a), entry.place as usize);
+                if small[at_small] != shingle {
+                    continue;
+                }
+                *met = rank as u32;
+                let least = self.least_near(small.len(), large.len()).min(self.least_excerpt(a, b));
+                let kind = n_shared(&small[at_small..], &large[at_large..], least).and_then(|n| self.kind(n, a, b));
+                if let Some(kind) = kind {
+                    found.push(LexicalPair { a: a.min(b) as u32, b: a.max(b) as u32, kind });
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Where shingles stand in the prefixes of sets.
+#[derive(Default)]
+struct Index {
+    /// Where the entries of each cell begin, and the end.
+    starts: Vec<usize>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    rank: u32,
+    place: u32,
+    /// Bits of the shingle that are not those of the cell's number, at up to 2²⁴ cells.
+    tag: u32,
+}
+
+impl Index {
+    /// Of prefixes, in the order of their ranks; the entries of each cell are in that order too.
+    fn of<'a>(prefixes: impl Iterator<Item = &'a [u64]> + Clone) -> Self {
+        let n_entries: usize = prefixes.clone().map(<[u64]>::len).sum();
+        let n_cells = n_entries.next_power_of_two();
+        let mut index = Self { starts: vec![0; n_cells + 1], entries: vec![Entry::default(); n_entries] };
+        // Cell c is counted at c + 1; the sums are where the cells begin, and `ends` moves from there to
+        // their ends as they are filled.
+        for &shingle in prefixes.clone().flatten() {
+            let cell = index.cell(shingle);
+            index.starts[cell + 1] += 1;
+        }
+        for cell in 0..n_cells {
+            index.starts[cell + 1] += index.starts[cell];
+        }
+        let mut ends = index.starts.clone();
+        for (rank, prefix) in (0..).zip(prefixes) {
+            for (place, &shingle) in (0..).zip(prefix) {
+                let end = &mut ends[index.cell(shingle)];
+                index.entries[*end] = Entry { rank, place, tag: tag(shingle) };
+                *end += 1;
+            }
+        }
+        index
+    }
+
+    fn cell(&self, shingle: u64) -> usize {
+        shingle as usize & (self.starts.len() - 2)
+    }
+
+    /// Where a shingle stands, by rank; now and then another of the same cell and tag.
+    fn with(&self, shingle: u64) -> impl Iterator<Item = &Entry> {
+        let cell = self.cell(shingle);
+        self.entries[self.starts[cell]..self.starts[cell + 1]].iter().filter(move |entry| entry.tag == tag(shingle))
+    }
+}
+
+fn tag(shingle: u64) -> u32 {
+    (shingle >> 24) as u32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// By the definition, from the texts' sets.
+    fn by_hand(sets: &ShingleSets, options: &DuplicateOptions) -> Vec<LexicalPair> {
+        let mut pairs = Vec::new();
+        let is_long = |i: usize| {
+            sets.n_words(i) >= options.min_excerpt_words && sets.set(i).len() + 2 >= options.min_excerpt_words
+        };
+        for (a, b) in (0..sets.len()).flat_map(|a| (a + 1..sets.len()).map(move |b| (a, b))) {
+            let n = sets.set(a).iter().filter(|s| sets.set(b).contains(s)).count();
+            let (all, least) = (sets.set(a).len() + sets.set(b).len() - n, sets.set(a).len().min(sets.set(b).len()));
+            let kind = if n > 0 && n as f32 / all as f32 >= options.min_jaccard {
+                Kind::Near
+            } else if n > 0 && n as f32 / least as f32 >= options.min_containment && is_long(a) && is_long(b) {
+                Kind::Excerpt
+            } else {
+                continue;
+            };
+            pairs.push(LexicalPair { a: a as u32, b: b as u32, kind });
+        }
+        pairs
+    }
+
+    fn assert_exact(texts: &[String], options: &DuplicateOptions) {
+        let sets = ShingleSets::of_all(texts.iter().map(String::as_str));
+        assert!(pairs(&sets, options) == by_hand(&sets, options));
+    }
 
     #[test]
     fn an_edit_is_near_and_a_quotation_is_an_excerpt() {
@@ -68,31 +231,73 @@ mod tests {
             &long.replace("first", "second"),
             "the two will join a trilateral summit with the president",
             "focus heavily on it",
+            "summit summit summit summit summit summit summit summit summit",
+            &format!("summit summit summit. {long}"),
         ];
-        let sets = ShingleSet::of_all(texts.into_iter());
+        let sets = ShingleSets::of_all(texts.into_iter());
         let found = pairs(&sets, &DuplicateOptions::default());
         let kinds: Vec<_> = found.iter().map(|p| (p.a, p.b, p.kind)).collect();
-        assert_eq!(kinds, [(0, 1, Kind::Near), (0, 2, Kind::Excerpt), (1, 2, Kind::Excerpt)]);
+        let expected = [
+            (0, 1, Kind::Near),
+            (0, 2, Kind::Excerpt),
+            (0, 5, Kind::Near),
+            (1, 2, Kind::Excerpt),
+            (1, 5, Kind::Near),
+            (2, 5, Kind::Excerpt),
+        ];
+        assert_eq!(kinds, expected);
+    }
+
+    #[test]
+    fn many_equal_sets_and_a_hub_with_thousands_of_neighbours() {
+        // 300 texts of one set of shingles, a hub that 3,000 texts are excerpts of, and as many that only
+        // share its most common shingle.
+        let mut texts: Vec<String> = (0..300).map(|i| "again and ".repeat(3 + i)).collect();
+        let sentence = |i: usize| (0..12).map(|w| format!("s{i}w{w} ")).collect::<Vec<_>>().concat();
+        texts.extend((0..3000).map(sentence));
+        texts.push((0..3000).map(|i| sentence(i) + "a common phrase ").collect());
+        texts.extend((0..3000).map(|i| format!("a common phrase of {}", sentence(3000 + i))));
+        let sets = ShingleSets::of_all(texts.iter().map(String::as_str));
+        let found = pairs(&sets, &DuplicateOptions::default());
+        let among_equal = found.iter().filter(|pair| pair.b < 300 && pair.kind == Kind::Near).count();
+        let of_hub = found.iter().filter(|pair| pair.b == 3300 && pair.kind == Kind::Excerpt).count();
+        assert_eq!((among_equal, of_hub, found.len()), (300 * 299 / 2, 3000, 300 * 299 / 2 + 3000));
     }
 
     proptest! {
         #[test]
-        fn pairs_are_those_of_brute_force(texts in proptest::collection::vec("([a-d] ){1,14}", 0..40)) {
-            let sets = ShingleSet::of_all(texts.iter().map(String::as_str));
-            let options = DuplicateOptions { min_excerpt_words: 4, ..Default::default() };
-            let mut expected = Vec::new();
-            for b in 0..sets.len() {
-                for a in 0..b {
-                    let shared = sets[a].shingles.iter().filter(|s| sets[b].shingles.contains(s)).count();
-                    if let Some(kind) = kind(shared, &sets[a], &sets[b], &options) {
-                        expected.push(LexicalPair { a: a as u32, b: b as u32, kind });
-                    }
-                }
-            }
-            let mut found = pairs(&sets, &options);
-            found.sort_unstable();
-            expected.sort_unstable();
-            prop_assert_eq!(found, expected);
+        fn pairs_are_those_of_brute_force(
+            texts in proptest::collection::vec("([a-d] ){1,14}", 0..60),
+            min_jaccard in 0.2f32..1.0, min_containment in 0.3f32..1.0, min_excerpt_words in 0usize..9,
+        ) {
+            assert_exact(&texts, &DuplicateOptions { min_jaccard, min_containment, min_excerpt_words, ..Default::default() });
+        }
+
+        #[test]
+        fn adversarial_sets_too(
+            texts in proptest::collection::vec("(a ){1,9}|[ab]{0,7}|([a-z] ){3,30}|東[東京都は]{0,20}|(a b c d e f g h [ij] ){1,3}", 0..60),
+            min_excerpt_words in 3usize..9,
+        ) {
+            assert_exact(&texts, &DuplicateOptions { min_excerpt_words, ..Default::default() });
+        }
+
+        #[test]
+        fn no_order_of_the_texts_and_no_number_of_threads_changes_the_pairs(
+            texts in proptest::collection::btree_set("([a-d] ){1,12}", 0..700), threads in 1usize..4,
+        ) {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let found = |texts: &[&str]| -> Vec<(String, String, Kind)> {
+                let pairs = pairs(&ShingleSets::of_all(texts.iter().copied()), &DuplicateOptions::default());
+                let mut pairs: Vec<_> = pairs.iter().map(|pair| {
+                    let (a, b) = (texts[pair.a as usize], texts[pair.b as usize]);
+                    (a.min(b).to_owned(), a.max(b).to_owned(), pair.kind)
+                }).collect();
+                pairs.sort();
+                pairs
+            };
+            let backwards: Vec<&str> = texts.iter().rev().copied().collect();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            prop_assert!(found(&texts) == pool.install(|| found(&backwards)));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Injection"): passages are other people's text.
 
 use super::{Report, rounded};
-use crate::duplicate::DuplicatePair;
+use crate::duplicate::{DuplicatePair, ExcerptPlace};
 use crate::theme::{Theme, Themes};
 use std::borrow::Cow;
 use std::fs::File;
@@ -26,7 +26,7 @@ const THEME_COLUMNS: [&str; 15] = [
     "exemplar_2",
     "exemplar_3",
 ];
-const PAIR_COLUMNS: [&str; 16] = [
+const PAIR_COLUMNS: [&str; 19] = [
     "group",
     "kind",
     "cosine",
@@ -43,6 +43,9 @@ const PAIR_COLUMNS: [&str; 16] = [
     "b_start",
     "b_end",
     "b_text",
+    "excerpt_in",
+    "excerpt_start",
+    "excerpt_end",
 ];
 
 pub(super) fn write_themes<'a>(report: &'a Report, themes: &'a Themes, file: File) -> Result<(), String> {
@@ -75,10 +78,15 @@ pub(super) fn write_pairs<'a>(
     group_of: &[Option<u32>],
     file: File,
 ) -> Result<(), String> {
-    let row = |pair: &'a DuplicatePair| -> [Cow<'a, str>; 16] {
+    let row = |pair: &'a DuplicatePair| -> [Cow<'a, str>; 19] {
         // A pair across two groups, or with a passage that is in none, was cut from every group.
         let group = group_of[pair.a as usize].filter(|_| group_of[pair.a as usize] == group_of[pair.b as usize]);
         let span = |passage: u32| report.place(passage);
+        // Bytes of the document, as everywhere.
+        let excerpt_byte = |of: fn(&ExcerptPlace) -> u32| -> Cow<'a, str> {
+            let byte = |excerpt: ExcerptPlace| span(excerpt.within).start + of(&excerpt) as usize;
+            pair.excerpt.map_or_else(String::new, |excerpt| byte(excerpt).to_string()).into()
+        };
         [
             group.map_or_else(String::new, |group| group.to_string()).into(),
             pair.kind.name().into(),
@@ -96,6 +104,9 @@ pub(super) fn write_pairs<'a>(
             span(pair.b).start.to_string().into(),
             span(pair.b).end.to_string().into(),
             safe(report.text(pair.b)),
+            pair.excerpt.map_or("", |excerpt| if excerpt.within == pair.a { "a" } else { "b" }).into(),
+            excerpt_byte(|excerpt| excerpt.start),
+            excerpt_byte(|excerpt| excerpt.end),
         ]
     };
     write(file, PAIR_COLUMNS, pairs.iter().map(row))

@@ -189,6 +189,7 @@ fn read_pairs(path: &Path, n_passages: usize) -> Read<Vec<DuplicatePair>> {
                 cosine: cosine.value(row),
                 jaccard: jaccard.value(row),
                 containment: containment.value(row),
+                excerpt: None,
             };
             if pair.a >= pair.b || pair.b as usize >= n_passages {
                 return None;

@@ -21,7 +21,7 @@ const TILE_ROWS: usize = 8 * BLOCK * PANEL / 4;
 const TILE_COLUMNS: usize = 128 * PANEL;
 /// Rows at a time where the screen is a matrix product.
 const PRODUCT_ROWS: usize = 256;
-/// Fewer tiles are under way at once if they hold more pairs than this.
+/// Fewer pieces of work are under way at once if they find more than this.
 const MAX_WAITING: usize = 1 << 20;
 
 /// What screens pairs. All find the same pairs.
@@ -126,27 +126,34 @@ struct Tile {
 impl Join<'_, '_> {
     /// Screened in 8 bits.
     fn by_screen<S: Screen>(&self, screen: S, found: impl FnMut(&[RowPair])) {
-        let quantised = Quantised::of(self.rows, self.of);
+        let quantised = Quantised::of(self.rows, self.of, self.threshold);
         self.for_each_tile(found, |tile| {
             let lefts = tile.left..(tile.left + TILE_ROWS).min(self.n_left);
             let rights = tile.right..(tile.right + TILE_COLUMNS).min(self.of.len());
-            let left = quantised.left::<S>(lefts, self.threshold);
+            let left = quantised.left::<S>(lefts.clone(), self.threshold);
             let mut pairs = Vec::new();
+            let mut trial = Trial::default();
             for p in rights.start / PANEL..rights.end.div_ceil(PANEL) {
                 let panel = quantised.panel(p);
+                let first_of_panel = quantised.first_of_panel(p);
                 for b in 0..left.n_blocks() {
-                    let first = tile.left + b * BLOCK;
+                    let first = lefts.start + b * BLOCK;
                     if first >= (p + 1) * PANEL {
                         break;
                     }
+                    if let Some(panel) = first_of_panel.as_ref().filter(|_| trial.pays()) {
+                        let passes = screen.survivors(&left.first_of_block(b), panel) != [0; BLOCK];
+                        trial.count(passes);
+                        if !passes {
+                            continue;
+                        }
+                    }
                     let survivors = screen.survivors(&left.block(b), &panel);
-                    if survivors != [0; BLOCK] {
-                        for (a, mut survivors) in (first..).zip(survivors) {
-                            while survivors != 0 {
-                                let b = p * PANEL + survivors.trailing_zeros() as usize;
-                                survivors &= survivors - 1;
-                                pairs.extend(self.verified(a, b));
-                            }
+                    for (a, mut survivors) in (first..lefts.end).zip(survivors) {
+                        while survivors != 0 {
+                            let b = p * PANEL + survivors.trailing_zeros() as usize;
+                            survivors &= survivors - 1;
+                            pairs.extend(self.verified(a, b));
                         }
                     }
                 }
@@ -196,25 +203,51 @@ impl Join<'_, '_> {
         (cosine >= self.threshold).then_some(RowPair { a: a as u32, b: b as u32, cosine })
     }
 
-    /// Tiles are worked on some at a time, and what each found is handed on in their order.
     fn for_each_tile(&self, mut found: impl FnMut(&[RowPair]), work: impl Fn(Tile) -> Vec<RowPair> + Sync) {
         let tiles = |left: usize| {
             let from = left / TILE_COLUMNS * TILE_COLUMNS;
             (from..self.of.len()).step_by(TILE_COLUMNS).map(move |right| Tile { left, right })
         };
-        let mut tiles = (0..self.n_left).step_by(TILE_ROWS).flat_map(tiles);
-        let mut at_once = rayon::current_num_threads();
-        loop {
-            let next: Vec<Tile> = tiles.by_ref().take(at_once).collect();
-            if next.is_empty() {
-                return;
-            }
-            let pairs: Vec<Vec<RowPair>> = next.into_par_iter().map(&work).collect();
-            pairs.iter().for_each(|pairs| found(pairs));
-            let is_much = pairs.iter().map(Vec::len).sum::<usize>() > MAX_WAITING;
-            let least = rayon::current_num_threads();
-            at_once = if is_much { (at_once / 2).max(least) } else { (at_once * 2).min(64 * least) };
+        in_order((0..self.n_left).step_by(TILE_ROWS).flat_map(tiles), work, |pairs| found(pairs));
+    }
+}
+
+/// Whether it pays to look at the first dimensions alone: not where most blocks pass them.
+#[derive(Default)]
+struct Trial {
+    n_tried: u32,
+    n_passed: u32,
+}
+
+impl Trial {
+    fn pays(&self) -> bool {
+        self.n_tried < 256 || self.n_passed < self.n_tried / 4 * 3
+    }
+
+    fn count(&mut self, passes: bool) {
+        self.n_tried += 1;
+        self.n_passed += u32::from(passes);
+    }
+}
+
+/// Does pieces of work on all threads, some at a time, and hands on what each found in their order.
+/// The more they find, the fewer are under way at once.
+pub(crate) fn in_order<T: Send, P: Send>(
+    mut pieces: impl Iterator<Item = T>,
+    work: impl Fn(T) -> Vec<P> + Sync,
+    mut found: impl FnMut(&[P]),
+) {
+    let least = rayon::current_num_threads();
+    let mut at_once = least;
+    loop {
+        let next: Vec<T> = pieces.by_ref().take(at_once).collect();
+        if next.is_empty() {
+            return;
         }
+        let all: Vec<Vec<P>> = next.into_par_iter().map(&work).collect();
+        all.iter().for_each(|each| found(each));
+        let is_much = all.iter().map(Vec::len).sum::<usize>() > MAX_WAITING;
+        at_once = if is_much { (at_once / 2).max(least) } else { (at_once * 2).min(64 * least) };
     }
 }
 
@@ -295,6 +328,24 @@ mod tests {
                     row /= 1000.0;
                 }
             }
+            assert_exact(rows.view(), &all(&rows), n, threshold);
+        }
+    }
+
+    #[test]
+    fn rows_that_are_worth_rotating_lose_no_pair() {
+        // Enough of them, in a width that is no multiple of four, by clusters; some are short.
+        let (n, dim) = (3000, 70);
+        let (centres, noise) = (unit_rows(n / 3, dim, 1), unit_rows(n, dim, 2));
+        let mut rows = Array2::zeros((n, dim));
+        for (i, mut row) in rows.outer_iter_mut().enumerate() {
+            row.assign(&(&centres.row(i * 7 % (n / 3)) + &(&noise.row(i) * (0.2 + (i % 5) as f32 / 5.0))));
+            let norm = row.dot(&row).sqrt();
+            row /= norm * if i % 97 == 0 { 2.0 } else { 1.0 };
+        }
+        for threshold in [0.3, 0.8, 0.95] {
+            let sample = rows.select(Axis(0), &(0..n).step_by(2).collect::<Vec<_>>());
+            assert!(threshold < 0.95 || crate::similarity::rotation::Rotation::of(&sample, n, threshold).is_some());
             assert_exact(rows.view(), &all(&rows), n, threshold);
         }
     }

@@ -27,27 +27,22 @@ pub(super) struct LeftBlock<'a, G> {
     pub groups: &'a [[G; BLOCK]],
     /// −128 Σ q: takes back what the offset of the panel's values adds to a product.
     pub offset: &'a [i32; BLOCK],
-    /// Length of one step, so that `q * scale` is about the row.
-    pub scale: &'a [f32; BLOCK],
     /// A pair survives from here on.
-    pub least: &'a [f32; BLOCK],
+    pub least: &'a [i32; BLOCK],
 }
 
 /// Thirty-two 8-bit rows.
 pub(super) struct Panel<'a> {
     /// For each group of four dimensions, the four values of each row, plus 128.
     pub lines: &'a [[Line; 2]],
-    /// Length of one step of each row.
-    pub scale: &'a [f32; PANEL],
     /// What each row adds at most to a product's error.
-    pub error: &'a [f32; PANEL],
+    pub error: &'a [i32; PANEL],
 }
 
 /// A screen in one instruction set. A value of it shows that the CPU has the set.
 ///
-/// All screens do the same, to the bit: with `p` the integer product of row `i` of the block and row
-/// `j` of the panel, bit `j` of entry `i` is set if `p * scale_j * scale_i + error_j >= least_i`, in
-/// f32 from left to right.
+/// With `p` the product of row `i` of the block and row `j` of the panel, bit `j` of entry `i` is set if
+/// `p + error_j >= least_i`. The caller sees to it that no sum leaves the range of `i32`.
 pub(super) trait Screen: Copy + Sync {
     /// Four values of a left row, as the instruction set wants them.
     type Group: Copy + Default + Send + Sync;
@@ -123,13 +118,12 @@ pub(super) mod tests {
         fn survivors(self, left: &LeftBlock<[i8; 4]>, panel: &Panel) -> [u32; BLOCK] {
             let mut survivors = [0; BLOCK];
             for (i, j) in (0..BLOCK).flat_map(|i| (0..PANEL).map(move |j| (i, j))) {
-                let mut product = left.offset[i];
+                let mut product = left.offset[i] + panel.error[j];
                 for (group, lines) in left.groups.iter().zip(panel.lines) {
                     let right = &lines[j / 16].0.as_chunks::<4>().0[j % 16];
                     product += group[i].iter().zip(right).map(|(&x, &y)| i32::from(x) * i32::from(y)).sum::<i32>();
                 }
-                let most = product as f32 * panel.scale[j] * left.scale[i] + panel.error[j];
-                survivors[i] |= u32::from(most >= left.least[i]) << j;
+                survivors[i] |= u32::from(product >= left.least[i]) << j;
             }
             survivors
         }
@@ -148,17 +142,14 @@ pub(super) mod tests {
             line.0.iter_mut().for_each(|value| *value = if extreme { 255 } else { (random.next_u32() % 256) as u8 });
         }
         let offset = std::array::from_fn(|i| -128 * values.iter().flat_map(|g| g[i]).map(i32::from).sum::<i32>());
-        let unit = |random: &mut rand_xoshiro::Xoshiro256PlusPlus| random.next_u32() as f32 / u32::MAX as f32;
-        let scale = std::array::from_fn(|_| unit(&mut random) / 100.0);
-        let panel_scale = std::array::from_fn(|_| unit(&mut random) / 100.0);
-        let error = std::array::from_fn(|j| if j == 5 { f32::NEG_INFINITY } else { unit(&mut random) / 10.0 });
-        let least =
-            std::array::from_fn(|i| if i == 7 { f32::INFINITY } else { (unit(&mut random) - 0.5) * n_groups as f32 });
-        let panel = Panel { lines: &lines, scale: &panel_scale, error: &error };
-        let left = LeftBlock { groups: &values, offset: &offset, scale: &scale, least: &least };
+        let mut any = |range: i32| (random.next_u32() as i32) % range.max(1);
+        let error = std::array::from_fn(|j| if j == 5 { -(1 << 30) } else { any(10_000) });
+        let least = std::array::from_fn(|i| if i == 7 { 1 << 29 } else { any(20_000 * n_groups as i32) });
+        let panel = Panel { lines: &lines, error: &error };
+        let left = LeftBlock { groups: &values, offset: &offset, least: &least };
         let expected = Scalar.survivors(&left, &panel);
         let groups: Vec<[S::Group; BLOCK]> = values.iter().map(|rows| rows.map(S::group)).collect();
-        let left = LeftBlock { groups: &groups, offset: &offset, scale: &scale, least: &least };
+        let left = LeftBlock { groups: &groups, offset: &offset, least: &least };
         assert_eq!(screen.survivors(&left, &panel), expected);
     }
 

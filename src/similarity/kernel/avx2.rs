@@ -3,9 +3,9 @@
 
 use super::{BLOCK, LeftBlock, Line, Panel, Screen};
 use std::arch::x86_64::{
-    __m256i, _CMP_GE_OQ, _mm_load_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_cmp_ps, _mm256_cvtepi32_ps,
-    _mm256_cvtepu8_epi16, _mm256_hadd_epi32, _mm256_loadu_ps, _mm256_madd_epi16, _mm256_movemask_ps, _mm256_mul_ps,
-    _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps, _mm256_setzero_si256,
+    __m256i, _mm_load_si128, _mm256_add_epi32, _mm256_castsi256_ps, _mm256_cmpgt_epi32, _mm256_cvtepu8_epi16,
+    _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_movemask_ps, _mm256_permute4x64_epi64,
+    _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_setzero_si256,
 };
 
 /// Left rows at once: six times two registers of sums, and the factors, fill the 16 registers.
@@ -45,10 +45,8 @@ unsafe fn survivors(left: &LeftBlock<i64>, panel: &Panel) -> [u32; BLOCK] {
     assert_eq!(left.groups.len(), panel.lines.len(), "rows of one width");
     let mut survivors = [0; BLOCK];
     for column in (0..super::PANEL).step_by(COLUMNS) {
-        // SAFETY: 8 f32 are read of the 32 from each pointer, from a multiple of 8 on.
-        let (scale, error) = unsafe {
-            (_mm256_loadu_ps(panel.scale[column..].as_ptr()), _mm256_loadu_ps(panel.error[column..].as_ptr()))
-        };
+        // SAFETY: 8 i32 are read of the 32, from a multiple of 8 on.
+        let error = unsafe { _mm256_loadu_si256(panel.error[column..].as_ptr().cast()) };
         for row in (0..BLOCK).step_by(ROWS) {
             let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
             for (values, lines) in left.groups.iter().zip(panel.lines) {
@@ -63,10 +61,9 @@ unsafe fn survivors(left: &LeftBlock<i64>, panel: &Panel) -> [u32; BLOCK] {
             for (i, sums) in (row..).zip(sums) {
                 // Each row has two sums side by side; of the four pairs, the inner two change places.
                 let sums = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(sums[0], sums[1]));
-                let sums = _mm256_add_epi32(sums, _mm256_set1_epi32(left.offset[i]));
-                let product = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale);
-                let most = _mm256_add_ps(_mm256_mul_ps(product, _mm256_set1_ps(left.scale[i])), error);
-                let mask = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(most, _mm256_set1_ps(left.least[i])));
+                let sums = _mm256_add_epi32(_mm256_add_epi32(sums, _mm256_set1_epi32(left.offset[i])), error);
+                let is_under = _mm256_cmpgt_epi32(_mm256_set1_epi32(left.least[i]), sums);
+                let mask = !_mm256_movemask_ps(_mm256_castsi256_ps(is_under)) & 0xff;
                 survivors[i] |= mask.cast_unsigned() << column;
             }
         }

@@ -1,9 +1,9 @@
 //! AVX-512 VNNI: `vpdpbusd` multiplies 64 pairs of 8-bit values and adds them up by fours.
 
-use super::{BLOCK, LeftBlock, Line, PANEL, Panel, Screen};
+use super::{BLOCK, LeftBlock, Line, Panel, Screen};
 use std::arch::x86_64::{
-    __m512, __m512i, _CMP_GE_OQ, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
-    _mm512_load_si512, _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps,
+    __m512i, _mm512_add_epi32, _mm512_cmpge_epi32_mask, _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_loadu_si512,
+    _mm512_set1_epi32,
 };
 
 /// Exists only where the CPU has AVX-512 F and VNNI.
@@ -34,7 +34,12 @@ impl Screen for Vnni {
 #[target_feature(enable = "avx512f,avx512vnni")]
 unsafe fn survivors(left: &LeftBlock<i32>, panel: &Panel) -> [u32; BLOCK] {
     assert_eq!(left.groups.len(), panel.lines.len(), "rows of one width");
-    let mut sums: [[__m512i; 2]; BLOCK] = std::array::from_fn(|i| [_mm512_set1_epi32(left.offset[i]); 2]);
+    // SAFETY: 32 i32 are read, 16 from either place on.
+    let error = unsafe {
+        [_mm512_loadu_si512(panel.error.as_ptr().cast()), _mm512_loadu_si512(panel.error[16..].as_ptr().cast())]
+    };
+    let mut sums: [[__m512i; 2]; BLOCK] =
+        std::array::from_fn(|i| error.map(|error| _mm512_add_epi32(error, _mm512_set1_epi32(left.offset[i]))));
     for (values, lines) in left.groups.iter().zip(panel.lines) {
         let [first, second] = [load(&lines[0]), load(&lines[1])];
         for (sums, &value) in sums.iter_mut().zip(values) {
@@ -43,23 +48,13 @@ unsafe fn survivors(left: &LeftBlock<i32>, panel: &Panel) -> [u32; BLOCK] {
             sums[1] = _mm512_dpbusd_epi32(sums[1], second, value);
         }
     }
-    let (scale, error) = (halves(panel.scale), halves(panel.error));
     let mut survivors = [0; BLOCK];
     for (i, (survivors, sums)) in survivors.iter_mut().zip(sums).enumerate() {
-        for (half, sum) in sums.into_iter().enumerate() {
-            let product = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale[half]);
-            let most = _mm512_add_ps(_mm512_mul_ps(product, _mm512_set1_ps(left.scale[i])), error[half]);
-            let mask = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(most, _mm512_set1_ps(left.least[i]));
-            *survivors |= u32::from(mask) << (16 * half);
-        }
+        let least = _mm512_set1_epi32(left.least[i]);
+        let [first, second] = sums.map(|sum| _mm512_cmpge_epi32_mask(sum, least));
+        *survivors = u32::from(first) | u32::from(second) << 16;
     }
     survivors
-}
-
-#[target_feature(enable = "avx512f")]
-fn halves(values: &[f32; PANEL]) -> [__m512; 2] {
-    // SAFETY: 32 f32 are read, 16 from either place on.
-    unsafe { [_mm512_loadu_ps(values.as_ptr()), _mm512_loadu_ps(values[16..].as_ptr())] }
 }
 
 #[target_feature(enable = "avx512f")]
