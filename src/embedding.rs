@@ -34,7 +34,7 @@ pub use settings::{Architecture, ModelSettings, PoolingMethod};
 pub use store::{Store, StoreError};
 
 use crate::{Error, Progress, Result, Stage, Warning};
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array2, ArrayView1, s};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use store::RowMaker;
@@ -136,9 +136,10 @@ pub fn embed(
     let mut refused = None;
     for (i, &(provider, precision)) in candidates.iter().enumerate() {
         let maker = RowMaker::new(model, precision);
-        let known = find_rows(&mut store, options.store.as_deref(), &maker, &of_distinct, warnings);
-        let is_missing: Vec<bool> = known.iter().map(Option::is_none).collect();
-        let n_missing = is_missing.iter().filter(|missing| **missing).count();
+        // A row for each text from the start, so that there is never a second copy of them.
+        let mut known = Known { array: Array2::zeros((0, 0)), n: texts.len(), is_missing: vec![true; distinct.len()] };
+        known.find(&mut store, options.store.as_deref(), &maker, &distinct, &of_distinct, warnings)?;
+        let n_missing = known.is_missing.iter().filter(|missing| **missing).count();
         let mut filled = None;
         if n_missing > 0 {
             progress.start(Stage::Model, 0);
@@ -156,6 +157,7 @@ pub fn embed(
         if let Some((tried, reason)) = refused.take() {
             warnings.push(Warning::ProviderFallback { tried, used: provider.name().into(), reason });
         }
+        let Known { array: mut rows, is_missing, .. } = known;
         let counts = EmbeddingCounts {
             n_passages: texts.len(),
             n_distinct: distinct.len(),
@@ -163,20 +165,16 @@ pub fn embed(
             n_computed: n_missing,
             n_tokens_computed: lengths.iter().zip(&is_missing).filter(|(_, missing)| **missing).map(|(n, _)| n).sum(),
         };
-        let dim = filled.as_ref().map(Engine::dim).or_else(|| known.iter().flatten().next().map(Vec::len)).unwrap_or(0);
-        let mut rows = Array2::zeros((distinct.len(), dim));
-        for (d, row) in known.into_iter().enumerate() {
-            if let Some(row) = row {
-                check_row(distinct[d], &row, dim)?;
-                rows.row_mut(d).assign(&ArrayView1::from(&row));
-            }
-        }
         if let Some(engine) = filled {
+            let dim = engine.dim();
+            if n_missing == distinct.len() {
+                rows = Array2::zeros((texts.len(), dim));
+            }
             progress.start(Stage::Embedding, n_missing);
             engine.run(&of_distinct, &lengths, &|d| is_missing[d], &mut |batch, embedded| {
                 for (&d, row) in batch.iter().zip(&embedded) {
-                    check_row(distinct[d], row, dim)?;
-                    rows.row_mut(d).assign(&ArrayView1::from(row));
+                    check_row(distinct[d], row, rows.ncols())?;
+                    rows.row_mut(distinct[d]).assign(&ArrayView1::from(row));
                 }
                 if let Some(open) = &mut store {
                     let pairs = batch.iter().zip(&embedded).map(|(&d, row)| (of_distinct[d], row.as_slice()));
@@ -190,10 +188,56 @@ pub fn embed(
             })?;
             progress.finish();
         }
-        let rows = if counts.n_distinct == counts.n_passages { rows } else { rows.select(Axis(0), &row_of) };
+        for (i, &d) in row_of.iter().enumerate().filter(|(i, d)| distinct[**d] != *i) {
+            let (copy, first) = rows.multi_slice_mut((s![i, ..], s![distinct[d], ..]));
+            first.assign_to(copy);
+        }
         return Ok(Embedded { rows, provider, precision, counts });
     }
     Err(model.error("no provider can run it"))
+}
+
+/// Rows that the store has.
+struct Known {
+    /// `(n, dim)`; empty until a width is known. A text that occurs again has its row at the first place.
+    array: Array2<f32>,
+    n: usize,
+    /// For each different text.
+    is_missing: Vec<bool>,
+}
+
+impl Known {
+    /// Takes what the store has; nothing, if it turns out to be damaged or unusable.
+    fn find(
+        &mut self,
+        store: &mut Option<Store>,
+        cache: Option<&Path>,
+        maker: &RowMaker,
+        distinct: &[usize],
+        texts: &[&str],
+        warnings: &mut Vec<Warning>,
+    ) -> Result<()> {
+        let Some((open, cache)) = store.as_ref().zip(cache) else { return Ok(()) };
+        let mut bad = Ok(());
+        let found = open.find(maker, texts, &mut |d, row| {
+            if self.array.is_empty() {
+                self.array = Array2::zeros((self.n, row.len()));
+            }
+            if bad.is_ok() {
+                bad = check_row(distinct[d], row, self.array.ncols());
+            }
+            self.array.row_mut(distinct[d]).assign(&ArrayView1::from(row));
+            self.is_missing[d] = false;
+        });
+        let Err(error) = found else { return bad };
+        self.is_missing.fill(true);
+        *store = None;
+        match error {
+            StoreError::Damaged(reason) => *store = replace_store(cache, &reason, warnings),
+            StoreError::Unusable(reason) => warnings.push(Warning::StoreUnusable { reason }),
+        }
+        Ok(())
+    }
 }
 
 /// The first index of each different text, and for each text its place among those.
@@ -228,30 +272,6 @@ fn replace_store(cache: &Path, reason: &str, warnings: &mut Vec<Warning>) -> Opt
         Store::open(cache).map_err(|e| e.to_string())
     });
     replaced.map_err(|reason| warnings.push(Warning::StoreUnusable { reason })).ok()
-}
-
-/// What the store has of the texts' rows; nothing, if it turns out to be damaged or unusable.
-fn find_rows(
-    store: &mut Option<Store>,
-    cache: Option<&Path>,
-    maker: &RowMaker,
-    texts: &[&str],
-    warnings: &mut Vec<Warning>,
-) -> Vec<Option<Vec<f32>>> {
-    let found = store.as_ref().map(|open| open.find(maker, texts));
-    match found.zip(cache) {
-        Some((Ok(rows), _)) => return rows,
-        Some((Err(StoreError::Damaged(reason)), cache)) => {
-            *store = None;
-            *store = replace_store(cache, &reason, warnings);
-        }
-        Some((Err(error), _)) => {
-            warnings.push(Warning::StoreUnusable { reason: error.to_string() });
-            *store = None;
-        }
-        None => {}
-    }
-    vec![None; texts.len()]
 }
 
 /// Refuses a row that is not of unit length.

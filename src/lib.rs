@@ -240,6 +240,8 @@ pub fn embed(paths: &[String], options: &Options, progress: &dyn Progress) -> Re
         sha256: model.sha256.clone(),
         dim: embedded.rows.ncols(),
         max_tokens: model.settings.max_tokens,
+        pooling: model.settings.pooling,
+        settings_from: model.settings_from.clone(),
         provider: embedded.provider,
         precision: embedded.precision,
     };

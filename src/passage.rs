@@ -146,7 +146,14 @@ fn segment_one(
         }
         for piece in split(text, span, n_tokens, measure, &mut n_sentences) {
             let n_tokens = measure.n_tokens(&text[piece.clone()]);
-            push(piece, n_tokens);
+            if n_tokens <= max_tokens {
+                push(piece, n_tokens);
+                continue;
+            }
+            for part in divide(text, piece, measure).into_iter().filter_map(|part| trimmed(text, part)) {
+                let n_tokens = measure.n_tokens(&text[part.clone()]);
+                push(part, n_tokens);
+            }
         }
         out.n_split += 1;
     }
@@ -277,6 +284,9 @@ fn trimmed(text: &str, span: Range<usize>) -> Option<Range<usize>> {
 
 /// Cuts a paragraph of `n_tokens` into pieces of about equal length that the model reads whole, at
 /// sentence ends where it can; counts the sentences that are too long themselves.
+///
+/// Each sentence is measured once and lengths are added up, which is exact where a tokenizer looks at
+/// words one by one; where it does not, a piece may come out too long, and the caller divides it.
 fn split(
     text: &str,
     span: Range<usize>,
@@ -285,33 +295,31 @@ fn split(
     n_sentences: &mut usize,
 ) -> Vec<Range<usize>> {
     let max = measure.max_tokens();
-    let fits = |span: &Range<usize>| trimmed_length(text, span, measure) <= max;
+    // Special tokens stand around every text.
+    let around = measure.n_tokens("");
     let target = n_tokens.div_ceil(n_tokens.div_ceil(max));
-    let mut pieces: Vec<Range<usize>> = Vec::new();
+    let mut pieces: Vec<(Range<usize>, usize)> = Vec::new();
     for sentence in sentences(text, span) {
-        let parts = if fits(&sentence) {
-            vec![sentence]
+        let n_tokens = trimmed_length(text, &sentence, measure);
+        let parts = if n_tokens <= max {
+            vec![(sentence, n_tokens)]
         } else {
             *n_sentences += 1;
-            divide(text, sentence, measure)
+            let measured = |part: Range<usize>| (part.clone(), trimmed_length(text, &part, measure));
+            divide(text, sentence, measure).into_iter().map(measured).collect()
         };
-        for part in parts {
+        for (part, n_tokens) in parts {
+            let more = n_tokens.saturating_sub(around);
             match pieces.last_mut() {
-                Some(last)
-                    if {
-                        let joined = last.start..part.end;
-                        let half = part.start..part.start + (part.len() / 2);
-                        let half = half.start..text.ceil_char_boundary(half.end);
-                        fits(&joined) && trimmed_length(text, &(last.start..half.end), measure) <= target
-                    } =>
-                {
+                Some((last, length)) if *length + more <= max && *length + more / 2 <= target => {
                     last.end = part.end;
+                    *length += more;
                 }
-                _ => pieces.push(part),
+                _ => pieces.push((part, n_tokens)),
             }
         }
     }
-    pieces.into_iter().filter_map(|piece| trimmed(text, piece)).collect()
+    pieces.into_iter().filter_map(|(piece, _)| trimmed(text, piece)).collect()
 }
 
 fn trimmed_length(text: &str, span: &Range<usize>, measure: &dyn LengthMeasure) -> usize {
@@ -336,8 +344,10 @@ fn divide(text: &str, sentence: Range<usize>, measure: &dyn LengthMeasure) -> Ve
             let n = cuts.partition_point(|&cut| measure.n_tokens(rest[..cut].trim()) <= max);
             n.checked_sub(1).map(|i| cuts[i])
         };
-        // A token is at least a byte, and cuts beyond what could ever fit need not be looked at.
-        let reach = rest.floor_char_boundary(max * 64);
+        // Cuts beyond what could ever fit need not be looked at; mostly, eight bytes a token are enough.
+        let near = rest.floor_char_boundary(max * 8);
+        let is_near = near < rest.len() && measure.n_tokens(rest[..near].trim()) > max;
+        let reach = if is_near { near } else { rest.floor_char_boundary(max * 64) };
         let words: Vec<usize> =
             rest[..reach].split_word_bound_indices().map(|(at, w)| at + w.len()).filter(|&cut| cut > 0).collect();
         let cut = longest(&words).or_else(|| {

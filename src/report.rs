@@ -25,7 +25,7 @@ pub use terminal::write_summary;
 use crate::cluster::Clustering;
 use crate::document::Document;
 use crate::duplicate::{DuplicatePair, Duplicates};
-use crate::embedding::{EmbeddingCounts, Precision, Provider};
+use crate::embedding::{EmbeddingCounts, PoolingMethod, Precision, Provider};
 use crate::evaluation::Agreement;
 use crate::passage::Passage;
 use crate::theme::Themes;
@@ -87,6 +87,10 @@ pub struct ModelShown {
     pub dim: usize,
     /// Tokens that it reads.
     pub max_tokens: usize,
+    /// How token rows became one row.
+    pub pooling: PoolingMethod,
+    /// Which of the model's files say so.
+    pub settings_from: String,
     /// The provider that ran it.
     pub provider: Provider,
     /// The precision of its matrix products.

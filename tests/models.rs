@@ -199,7 +199,9 @@ fn models_are_added_listed_and_found_by_name() {
     assert!(text(&output).contains("tiny: good, 8 dimensions"), "{}", text(&output));
     let output = refrain(&["duplicates", &seeds(), "--model", "tiny", "--format", "json", "--provider", "cpu"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["header"]["model"]["name"], &report["header"]["model"]["dim"]), (&"tiny".into(), &8.into()));
+    let shown = &report["header"]["model"];
+    assert_eq!((&shown["name"], &shown["dim"], &shown["pooling"]), (&"tiny".into(), &8.into(), &"mean".into()));
+    assert_eq!(shown["settings_from"], "model.toml");
 
     let again = refrain(&["models", "add", model, "--name", "tiny"]);
     assert!(stderr(&again).contains("there is a model of this name"), "{}", stderr(&again));

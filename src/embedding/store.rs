@@ -115,34 +115,32 @@ impl Store {
         Ok(aside)
     }
 
-    /// For each text its row, where the store has one of `dim` numbers (`None`: of any width, but all
-    /// of the same).
+    /// Gives `receive` the texts (by index) and rows that the store has, all of the same width.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] if a row is not what was written.
-    pub(super) fn find(&self, maker: &RowMaker, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>, StoreError> {
+    /// [`StoreError::Damaged`] if a row is not what was written; others may have been given before.
+    pub(super) fn find(
+        &self,
+        maker: &RowMaker,
+        texts: &[&str],
+        receive: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), StoreError> {
         let mut select = self.connection.prepare("SELECT row, checksum FROM rows WHERE key = ?")?;
         let mut width = None;
-        let mut found = Vec::with_capacity(texts.len());
         // One snapshot for all, and no lock taken anew for each.
         self.connection.execute_batch("BEGIN")?;
-        for text in texts {
+        for (i, text) in texts.iter().enumerate() {
             let key = maker.key(text);
             let stored: Option<(Vec<u8>, Vec<u8>)> =
                 select.query_row([&key[..]], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            let row = match stored {
-                None => None,
-                Some((row, checksum))
-                    if checksum == self::checksum(&key, &row) && *width.get_or_insert(row.len()) == row.len() =>
-                {
-                    Some(row.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
-                }
-                Some(_) => return Err(StoreError::Damaged("a row does not match its checksum".into())),
-            };
-            found.push(row);
+            let Some((row, checksum)) = stored else { continue };
+            if checksum != self::checksum(&key, &row) || *width.get_or_insert(row.len()) != row.len() {
+                return Err(StoreError::Damaged("a row does not match its checksum".into()));
+            }
+            let row: Vec<f32> = row.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            receive(i, &row);
         }
-        self.connection.execute_batch("COMMIT")?;
-        Ok(found)
+        Ok(self.connection.execute_batch("COMMIT")?)
     }
 
     /// Adds the rows of a batch, all or none of them.
@@ -207,6 +205,11 @@ mod tests {
         store.add(&maker(), rows.iter().map(|(text, row)| (*text, &row[..]))).unwrap();
     }
 
+    fn found(store: &Store, maker: &RowMaker, texts: &[&str]) -> Result<Vec<(usize, Vec<f32>)>, StoreError> {
+        let mut found = Vec::new();
+        store.find(maker, texts, &mut |i, row| found.push((i, row.to_vec()))).map(|()| found)
+    }
+
     #[test]
     fn what_was_added_is_found_by_two_at_once() {
         let cache = tempfile::tempdir().unwrap();
@@ -214,10 +217,9 @@ mod tests {
         let two = Store::open(cache.path()).unwrap();
         add(&mut one, &[("a", [1.0, 0.0]), ("b", [0.0, 1.0])]);
         add(&mut one, &[("a", [1.0, 0.0])]);
-        let found = two.find(&maker(), &["b", "c", "a"]).unwrap();
-        assert_eq!(found, [Some(vec![0.0, 1.0]), None, Some(vec![1.0, 0.0])]);
+        assert_eq!(found(&two, &maker(), &["b", "c", "a"]).unwrap(), [(0, vec![0.0, 1.0]), (2, vec![1.0, 0.0])]);
         assert_eq!((two.n_rows().unwrap(), two.size_bytes() > 0), (2, true));
-        assert_eq!(two.find(&RowMaker(Sha256::new().chain_update("other")), &["a"]).unwrap(), [None]);
+        assert_eq!(found(&two, &RowMaker(Sha256::new().chain_update("other")), &["a"]).unwrap(), []);
         two.clear().unwrap();
         assert_eq!(one.n_rows().unwrap(), 0);
     }
@@ -238,9 +240,9 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x40;
             std::fs::write(&path, bytes).unwrap();
-            match Store::open(cache.path()).and_then(|store| store.find(&maker(), &texts)) {
+            match Store::open(cache.path()).and_then(|store| found(&store, &maker(), &texts)) {
                 Err(_) => n_noticed += 1,
-                Ok(found) => assert!(found.iter().flatten().all(|row| *row == [0.5; 64]), "byte {at}"),
+                Ok(found) => assert!(found.iter().all(|(_, row)| *row == [0.5; 64]), "byte {at}"),
             }
         }
         assert!(n_noticed > 100, "{n_noticed}");

@@ -37,8 +37,8 @@ pub(super) fn fetch(model: &EmbeddingModel, name: &str, cache: &Path, progress: 
     let beside = |file: &str| file.rsplit('/').next().unwrap_or(file).to_owned();
     let weights = info.additional_files.iter().map(|file| (file.as_str(), beside(file)));
     let tokenizer = ["tokenizer.json", "tokenizer_config.json", "config.json"].map(|file| (file, file.to_owned()));
-    let files = tokenizer.into_iter().chain([(info.model_file.as_str(), "model.onnx".to_owned())]).chain(weights);
-    let fetched = files.map(|(file, to)| repository.fetch(file, &folder.join(to))).collect::<Result<(), _>>();
+    let mut files = tokenizer.into_iter().chain([(info.model_file.as_str(), "model.onnx".to_owned())]).chain(weights);
+    let fetched = files.try_for_each(|(file, to)| repository.fetch(file, &folder.join(to)));
     progress.finish();
     fetched.map_err(|reason| {
         error(format!(
