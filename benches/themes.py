@@ -1,6 +1,8 @@
 """Prints the themes of a report as Markdown tables, for benches/results/.
 
     refrain cluster seeds -o report && python benches/themes.py report/report.json
+
+With --no-text no passage is quoted: for documents that may be measured with but not passed on.
 """
 
 import json
@@ -12,7 +14,7 @@ def cell(text: str, most: int = 0) -> str:
     return text[: most - 1] + "…" if most and len(text) > most else text
 
 
-def main(path: str) -> None:
+def main(path: str, with_text: bool) -> None:
     report = json.load(open(path, encoding="utf-8"))
     counts, themes, broader = (report.get(part, []) for part in ("header", "themes", "broader_themes"))
     counts = counts["counts"]
@@ -24,16 +26,18 @@ def main(path: str) -> None:
             row = parent["parent"], parent["label"], ", ".join(parent["keywords"]), len(parent["themes"]), parent["size"]
             print("| " + " | ".join(cell(str(value)) for value in row) + " |")
         print()
-    print("| theme | in | label | other keywords | passages | sources | spread | cohesion | nearest | most central passage |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    columns = ["theme", "in", "label", "other keywords", "passages", "sources", "spread", "cohesion", "nearest"]
+    columns += ["most central passage"] * with_text
+    print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for theme in themes:
         others = [word for word in theme["keywords"] if word not in theme["label"].split(" · ")]
         exemplar = theme["exemplars"][0]["text"] if theme["exemplars"] else ""
         nearest = theme["nearest"] or {"cluster_id": "", "cosine": 0}
         row = (theme["cluster_id"], theme.get("parent", ""), theme["label"], ", ".join(others), theme["size"], theme["n_sources"],
-               f"{theme['spread']:.2f}", f"{theme['cohesion']:.2f}", f"{nearest['cluster_id']} ({nearest['cosine']:.2f})", cell(exemplar, 100))
+               f"{theme['spread']:.2f}", f"{theme['cohesion']:.2f}", f"{nearest['cluster_id']} ({nearest['cosine']:.2f})")
+        row += (cell(exemplar, 100),) * with_text
         print("| " + " | ".join(cell(str(value)) for value in row) + " |")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], "--no-text" not in sys.argv)
