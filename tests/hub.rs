@@ -78,7 +78,7 @@ fn answer(mut stream: TcpStream, fault: Fault, log: &Mutex<Vec<String>>) {
     lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
     log.lock().unwrap().push(path.clone());
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let file = path.rsplit_once(&format!("/{COMMIT}/")).or(path.rsplit_once("/main/")).map_or("", |(_, file)| file);
     let files = files();
     let Some(whole) = files.get(file).filter(|_| fault != Fault::Missing || file != "onnx/model.onnx") else {
