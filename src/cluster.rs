@@ -190,11 +190,12 @@ pub fn cluster(rows: ArrayView2<f32>, representative_of: &[u32], options: &Clust
     let order = Order::by_digest(rows, &counts, options.seed);
     let training = Training::new(rows.view(), &order);
     let n_distinct = training.n_distinct();
-    let (n_clusters, curve) = match options.n_clusters {
-        NClusters::Exactly(n_clusters) => (n_clusters, vec![]),
-        NClusters::Between(least, _) if least > n_distinct => (least, vec![]),
-        NClusters::Between(least, most) => choice::choose(training, least..=most.min(n_distinct), options.seed),
-        NClusters::Auto => {
+    let (n_clusters, curve) = match (options.n_clusters, &options.init) {
+        (NClusters::Exactly(n_clusters), _) => (n_clusters, vec![]),
+        (_, Init::Given(centroids)) => (centroids.nrows(), vec![]),
+        (NClusters::Between(least, _), _) if least > n_distinct => (least, vec![]),
+        (NClusters::Between(least, most), _) => choice::choose(training, least..=most.min(n_distinct), options.seed),
+        (NClusters::Auto, _) => {
             let most = n_distinct.isqrt();
             choice::choose(training, MIN_AUTO_CLUSTERS.min(most)..=most, options.seed)
         }
@@ -375,6 +376,17 @@ mod tests {
             assert!(found.assignment[i].is_none() || found.assignment[i] == found.assignment[i % 5]);
         }
         assert!(found.curve.iter().all(|at| at.silhouette.is_finite()) && found.curve.len() > 5);
+    }
+
+    #[test]
+    fn centroids_that_are_given_say_how_many_clusters() {
+        let rows = array![[1.0_f32, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]];
+        let init = Init::Given(array![[0.5_f32, 0.0], [-0.5, 0.0]]);
+        let found = cluster(rows.view(), &all(&rows), &ClusterOptions { init, ..Default::default() }).unwrap();
+        assert_eq!(found.assignment, [Some(0), Some(0), Some(1), Some(1)]);
+        let init = Init::Given(array![[0.5_f32, 0.0, 0.0], [-0.5, 0.0, 0.0]]);
+        let error = cluster(rows.view(), &all(&rows), &ClusterOptions { init, ..Default::default() }).unwrap_err();
+        assert!(error.to_string().contains("(2, 3), expected (2, 2)"), "{error}");
     }
 
     #[test]

@@ -348,7 +348,8 @@ struct ClusterFlags {
     k: NClusters,
     /// Where a fit begins: auto, kmeans++, kmeans||, random, or a .npy file of centroids
     ///
-    /// auto is kmeans++, and from 1,000 clusters on kmeans||.
+    /// auto is kmeans++, and from 1,000 clusters on kmeans||. A file also says how many clusters there are,
+    /// unless -k is a number.
     #[arg(long, default_value = "auto", value_parser = init, value_name = "NAME|FILE", help_heading = "Themes")]
     init: Init,
     /// Fits from different starts, of which the best is kept

@@ -3,20 +3,10 @@
 
 mod common;
 
-use common::{run, seeds, stderr};
+use common::{done, run, seeds, shown, stderr};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
-
-fn done(arguments: &[&str]) -> Value {
-    let output = run(&[arguments, &["--format", "json"]].concat());
-    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn shown(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 /// The groups as sets of texts, with their representatives' texts and kinds.
 fn groups(report: &Value) -> BTreeSet<(String, String, Vec<String>)> {

@@ -17,6 +17,18 @@ pub fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_refrain")).args(arguments).output().unwrap()
 }
 
+/// Runs the program with `--format json` and returns what it prints.
+pub fn done(arguments: &[&str]) -> serde_json::Value {
+    let output = run(&[arguments, &["--format", "json"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A path as it is typed.
+pub fn shown(path: &std::path::Path) -> &str {
+    path.to_str().unwrap()
+}
+
 /// Standard error as text.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
