@@ -5,11 +5,13 @@
 
 mod join;
 mod kernel;
+mod nearer;
 mod quantised;
 mod rotation;
 
 pub(crate) use join::in_order;
 pub use join::{Kernel, for_each_pair_at_least, pairs_at_least};
+pub(crate) use nearer::{CoarsePoints, CoarseRows};
 
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
@@ -101,10 +103,6 @@ impl<'a> NearestTo<'a> {
         Self { centroids, half_norms: centroids.outer_iter().map(|c| c.dot(&c) / 2.0).collect() }
     }
 
-    pub(crate) fn centroid(&self, index: u32) -> ArrayView1<'_, f32> {
-        self.centroids.row(index as usize)
-    }
-
     /// For each row of one block its nearest centroid, on the calling thread.
     pub(crate) fn of_rows(&self, rows: ArrayView2<f32>) -> Vec<Nearest> {
         let mut products = Array2::zeros((rows.nrows(), self.centroids.nrows()));
@@ -117,14 +115,40 @@ impl<'a> NearestTo<'a> {
         });
         found.collect()
     }
+}
 
-    /// More than rounding can move the squared distance of a row by, if ‖x‖² is at most this: a sum of
-    /// `dim` products is off by at most `dim` ε ‖x‖ ‖c‖ (Higham 2002, "Accuracy and stability of
-    /// numerical algorithms", section 3.1), and ‖x − c‖² takes three such sums.
-    pub(crate) fn rounding(&self, squared_norm: f32) -> f32 {
-        let largest = self.half_norms.iter().fold(squared_norm, |largest, &half| largest.max(2.0 * half));
-        4.0 * self.centroids.ncols() as f32 * f32::EPSILON * largest
+/// More than rounding can move the squared distance of a row to a point by, if both have a squared norm of
+/// at most this: a sum of `dim` products is off by at most `dim` ε ‖x‖ ‖c‖ (Higham 2002, "Accuracy and
+/// stability of numerical algorithms", section 3.1), and ‖x − c‖² takes three such sums.
+pub(crate) fn rounding(dim: usize, largest_squared_norm: f32) -> f32 {
+    4.0 * dim as f32 * f32::EPSILON * largest_squared_norm
+}
+
+/// ‖x − c‖² of rows of one width.
+pub(crate) fn squared_distance(x: ArrayView1<f32>, c: ArrayView1<f32>) -> f32 {
+    match (x.as_slice(), c.as_slice()) {
+        (Some(x), Some(c)) => squared_distance_of_slices(x, c),
+        _ => squared_distance_of_slices(&x.to_vec(), &c.to_vec()),
     }
+}
+
+/// Sixteen sums side by side, which the compiler can keep in vector registers.
+fn squared_distance_of_slices(x: &[f32], c: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let ((x, x_rest), (c, c_rest)) = (x.as_chunks::<LANES>(), c.as_chunks::<LANES>());
+            let mut sums = [0.0f32; LANES];
+            for (x, c) in x.iter().zip(c) {
+                for lane in 0..LANES {
+                    sums[lane] += (x[lane] - c[lane]) * (x[lane] - c[lane]);
+                }
+            }
+            let rest: f32 = x_rest.iter().zip(c_rest).map(|(x, c)| (x - c) * (x - c)).sum();
+            sums.iter().sum::<f32>() + rest
+        },
+    )
 }
 
 /// The place of the largest `a[i] - b[i]` (the first of equals), it, and the second largest. Eight

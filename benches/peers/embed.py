@@ -15,6 +15,10 @@ the model, warms up and then times one pass over all passages, tokenising includ
 timed. The warm-up is 64 passages; with OpenVINO, which prepares kernels for every new shape of a
 batch, it is all of them, since `refrain bench` warms up on every shape.
 
+With `--repeated N` the lines of seeds/ are repeated as they are. refrain embeds equal texts once, the
+others embed each of them; its rate is of passages as they were given. The table of different texts
+says how fast the engine is, this one what that is worth where passages recur.
+
 The table in benches/results/ has the medians of the rounds, and how many times as fast as a peer
 refrain was in the same round (the median of these ratios).
 
@@ -24,6 +28,7 @@ the Python that runs this. Reads /proc: Linux only.
 
 import argparse
 import datetime
+import itertools
 import json
 import os
 import platform
@@ -302,9 +307,11 @@ def prepare(cache: Path) -> None:
 # Rounds and table -------------------------------------------------------------------------------
 
 
-def passages_of_seeds() -> list[str]:
+def passages_of_seeds(n_repeated: int | None) -> list[str]:
     lines = [line.strip() for file in sorted((ROOT / "seeds").iterdir()) for line in file.read_text().splitlines()]
     distinct = dict.fromkeys(line for line in lines if 40 <= len(line) <= 1500)
+    if n_repeated is not None:
+        return list(itertools.islice(itertools.cycle(distinct), n_repeated))
     return [f"{line} {word}" for word in WORDS for line in distinct]
 
 
@@ -383,6 +390,7 @@ def table(results: dict[str, list[Result]], reasons: dict[str, str], passages: l
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--passages", type=Path, help="a JSON string a line (default: made from seeds/)")
+    parser.add_argument("--repeated", type=int, metavar="N", help="repeat the lines of seeds/ as they are, to N passages")
     parser.add_argument("--limit", type=int, help="only the first so many passages")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=HERE / "cache", help="where the models are kept")
@@ -399,10 +407,12 @@ def main() -> None:
     if arguments.passages:
         passages, origin = read_passages(arguments.passages), f"`{arguments.passages.name}`"
     else:
-        passages = passages_of_seeds()
-        origin = (
-            f"the different lines of `seeds/` that have 40 to 1500 characters, {len(WORDS)} times, each time with "
-            "another word at the end: no two texts are the same, so that nobody gains by remembering one"
+        passages = passages_of_seeds(arguments.repeated)
+        origin = "the different lines of `seeds/` that have 40 to 1500 characters, " + (
+            "again and again as they are: refrain embeds each text once, its peers every repetition"
+            if arguments.repeated
+            else f"{len(WORDS)} times, each time with another word at the end: no two texts are the same, so that "
+            "nobody gains by remembering one"
         )
     if arguments.limit:
         passages, origin = passages[: arguments.limit], f"the first of {origin}"
@@ -411,7 +421,8 @@ def main() -> None:
         file.write_text("".join(json.dumps(passage) + "\n" for passage in passages))
         results, reasons = run_rounds(arguments.rounds, file, cache, arguments.optimum_python)
     report = table(results, reasons, passages, origin)
-    target = ROOT / f"benches/results/embed-peers-{datetime.date.today().isoformat()}.md"
+    of_what = arguments.passages.stem if arguments.passages else "repeated" if arguments.repeated else "distinct"
+    target = ROOT / f"benches/results/embed-peers-{of_what}-{datetime.date.today().isoformat()}.md"
     target.parent.mkdir(exist_ok=True)
     target.write_text(report)
     print(report, end="")

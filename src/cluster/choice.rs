@@ -15,7 +15,7 @@
 
 use super::kmeans::lloyd::{Fitted, lloyd};
 use super::kmeans::starts::Sequence;
-use super::kmeans::training::{BLOCK, Training};
+use super::kmeans::training::{BLOCK, Prepared, Training};
 use crate::similarity;
 use ndarray::{Array2, Axis};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -48,13 +48,14 @@ pub struct CriterionAt {
 /// tried), and the criterion at each number tried, in rising order.
 pub(super) fn choose(rows: Training, range: RangeInclusive<usize>, seed: u64) -> (usize, Vec<CriterionAt>) {
     let training = rows.sample(MAX_ROWS);
+    let prepared = Prepared::new(training);
     let all = training.gather(0..training.len() as u32);
     // More clusters than the sample has rows cannot be tried.
     let most = (*range.end()).min(training.len());
     let mut sequences: Vec<_> = (0..SEQUENCES as u64)
         .map(|i| {
             let mut random = Xoshiro256PlusPlus::seed_from_u64(seed ^ i);
-            (Sequence::new(&all, vec![1.0; all.nrows()], &mut random), random)
+            (Sequence::new(&prepared, vec![1.0; all.nrows()], &mut random), random)
         })
         .collect();
     let mut curve: Vec<CriterionAt> = Vec::new();
@@ -62,7 +63,7 @@ pub(super) fn choose(rows: Training, range: RangeInclusive<usize>, seed: u64) ->
     while n_clusters <= most {
         let trials = sequences.iter_mut().map(|(sequence, random)| {
             sequence.extend_to(n_clusters, random);
-            lloyd(training, sequence.centroids(n_clusters), ITERATIONS)
+            lloyd(&prepared, sequence.centroids(n_clusters), ITERATIONS)
         });
         let fitted = trials.reduce(|best, next| if next.inertia < best.inertia { next } else { best });
         curve.extend(fitted.map(|fitted| criterion(&all, &fitted)));

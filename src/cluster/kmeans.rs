@@ -15,10 +15,14 @@ use lloyd::Fitted;
 use ndarray::{Array1, Array2, ArrayBase, Data, Ix2};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
-use training::{Order, Training};
+use rayon::prelude::*;
+use training::{Order, Prepared, Training};
 
 /// From this many clusters on, k-means‖ finds starts as good in less time than k-means++.
 const MIN_CLUSTERS_FOR_PARALLEL: usize = 1000;
+
+/// Fits of at most this many rows are made side by side.
+const MAX_ROWS_SIDE_BY_SIDE: usize = 1 << 15;
 
 /// Where Lloyd's iteration begins.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -191,26 +195,46 @@ impl KMeansValidParams {
             return Err(KMeansError::TooFewRows { n_clusters, n_distinct });
         }
         let training = rows.sample(self.train_per_cluster.saturating_mul(n_clusters));
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(self.seed);
-        let mut start: Box<dyn FnMut() -> Array2<f32>> = match &self.init {
+        let prepared = Prepared::new(training);
+        let start: Start = match &self.init {
             Init::Given(centroids) => {
                 let (found, expected) = (centroids.dim(), (n_clusters, training.dim()));
                 if found != expected || centroids.iter().any(|value| !value.is_finite()) {
                     return Err(KMeansError::Given { found, expected });
                 }
-                return Ok(lloyd::lloyd(training, centroids.clone(), self.max_iterations));
+                return Ok(lloyd::lloyd(&prepared, centroids.clone(), self.max_iterations));
             }
-            Init::Random => Box::new(move || starts::random(training, n_clusters, &mut random)),
-            Init::Auto if n_clusters < MIN_CLUSTERS_FOR_PARALLEL => {
-                Box::new(move || starts::plus_plus(training, n_clusters, &mut random))
-            }
-            Init::PlusPlus => Box::new(move || starts::plus_plus(training, n_clusters, &mut random)),
-            Init::Parallel | Init::Auto => Box::new(move || starts::parallel(training, n_clusters, &mut random)),
+            Init::Random => starts::random,
+            Init::PlusPlus => starts::plus_plus,
+            Init::Parallel => starts::parallel,
+            Init::Auto if n_clusters < MIN_CLUSTERS_FOR_PARALLEL => starts::plus_plus,
+            Init::Auto => starts::parallel,
         };
-        let fits = (0..self.restarts).map(|_| lloyd::lloyd(training, start(), self.max_iterations));
-        let best = fits.reduce(|best, next| if next.inertia < best.inertia { next } else { best });
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(self.seed);
+        let streams: Vec<Xoshiro256PlusPlus> = std::iter::repeat_with(|| {
+            random.jump();
+            random.clone()
+        })
+        .take(self.restarts)
+        .collect();
+        let fit = |mut random: Xoshiro256PlusPlus| {
+            lloyd::lloyd(&prepared, start(&prepared, n_clusters, &mut random), self.max_iterations)
+        };
+        // Fits of few rows leave threads idle, so they run side by side. What each holds then is small.
+        let best = if training.len() <= MAX_ROWS_SIDE_BY_SIDE {
+            best_of(streams.into_par_iter().map(fit).collect::<Vec<_>>().into_iter())
+        } else {
+            best_of(streams.into_iter().map(fit))
+        };
         best.ok_or(KMeansError::Parameter("restarts"))
     }
+}
+
+type Start = fn(&Prepared, usize, &mut Xoshiro256PlusPlus) -> Array2<f32>;
+
+/// The fit with the least inertia, the first of equals.
+fn best_of(fits: impl Iterator<Item = Fitted>) -> Option<Fitted> {
+    fits.reduce(|best, next| if next.inertia < best.inertia { next } else { best })
 }
 
 impl<D: Data<Elem = f32>, T> Fit<ArrayBase<D, Ix2>, T, KMeansError> for KMeansValidParams {

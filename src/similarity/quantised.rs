@@ -23,7 +23,7 @@ const MOST: f32 = 127.0;
 /// Up to this width all sums stay under 2³¹: products reach 2²⁸, partial ones and offsets 2²⁹ and 2²⁸.
 pub(super) const MAX_DIM: usize = 16_384;
 /// Margins are cut off here, where they let every product pass.
-const LARGEST_MARGIN: i32 = 1 << 30;
+pub(super) const LARGEST_MARGIN: i32 = 1 << 30;
 /// What a pair must reach is cut off here, either way: above all products less margin, or under all.
 const LARGEST_LEAST: f64 = (1 << 29) as f64;
 /// Rows that are rotated at a time: a number of panels.
@@ -99,9 +99,7 @@ impl Quantised {
         let margin = |of: fn(&Errors) -> (f64, f64)| {
             let margin = |errors: &Errors| {
                 let (error, rest) = of(errors);
-                let margin = (reach * (error + shift) + (rest + shift).powi(2) / 2.0) / step * (1.0 + 1e-9);
-                // As a cast does it: too large a number becomes the largest.
-                (margin.ceil() as i32).saturating_add(1).min(LARGEST_MARGIN)
+                as_margin((reach * (error + shift) + (rest + shift).powi(2) / 2.0) / step * (1.0 + 1e-9))
             };
             let filled = std::iter::repeat_n(-LARGEST_MARGIN, n_panels * PANEL - of_len(&errors));
             errors.iter().flatten().map(margin).chain(filled).collect::<Vec<i32>>()
@@ -177,10 +175,16 @@ impl<G> Left<G> {
     }
 }
 
+/// A margin in whole steps, rounded up.
+pub(super) fn as_margin(margin: f64) -> i32 {
+    // As a cast does it: too large a number becomes the largest.
+    (margin.ceil() as i32).saturating_add(1).clamp(-LARGEST_MARGIN, LARGEST_MARGIN)
+}
+
 /// What 8 bits leave of a row: lengths.
-struct Errors {
+pub(super) struct Errors {
     /// Of what is lost.
-    all: f64,
+    pub(super) all: f64,
     /// Of what is lost in the first dimensions.
     first: f64,
     /// Of the row without the first dimensions.
@@ -188,24 +192,43 @@ struct Errors {
 }
 
 /// Writes a row into place `j` of a panel.
-fn quantise(row: ArrayView1<f32>, j: usize, step: f32, n_first: usize, lines: &mut [[Line; 2]]) -> Errors {
-    let (mut first, mut all, mut rest) = (0.0, 0.0, 0.0);
-    for (k, &x) in row.iter().enumerate() {
-        let q = (x / step).round().clamp(-MOST, MOST);
-        lines[k / 4][j / 16].0[j % 16 * 4 + k % 4] = (q as i8).cast_unsigned() ^ 128;
-        all += (f64::from(x) - f64::from(q) * f64::from(step)).powi(2);
-        if k < 4 * n_first {
-            first = all;
-        } else {
-            rest += f64::from(x).powi(2);
-        }
+pub(super) fn quantise(row: ArrayView1<f32>, j: usize, step: f32, n_first: usize, lines: &mut [[Line; 2]]) -> Errors {
+    match row.as_slice() {
+        Some(row) => quantise_slice(row, j, step, n_first, lines),
+        None => quantise_slice(&row.to_vec(), j, step, n_first, lines),
     }
-    Errors { all: all.sqrt(), first: first.sqrt(), rest: rest.sqrt() }
+}
+
+fn quantise_slice(row: &[f32], j: usize, step: f32, n_first: usize, lines: &mut [[Line; 2]]) -> Errors {
+    // Added to a number of at most 2²², this leaves no bits for a fraction: it rounds, and in vector registers.
+    const ROUND: f32 = 1.5 * (1 << 23) as f32;
+    let (mut lost, mut rest) = ([0.0; 4], [0.0; 4]);
+    let mut first = 0.0;
+    let mut write = |g: usize, x: [f32; 4]| {
+        if g == n_first {
+            first = lost.iter().sum();
+        }
+        let q = x.map(|x| (x / step).clamp(-MOST, MOST) + ROUND - ROUND);
+        for k in 0..4 {
+            lost[k] += (f64::from(x[k]) - f64::from(q[k]) * f64::from(step)).powi(2);
+            rest[k] += if g >= n_first { f64::from(x[k]).powi(2) } else { 0.0 };
+        }
+        lines[g][j / 16].0.as_chunks_mut().0[j % 16] = q.map(|q| (q as i8).cast_unsigned() ^ 128);
+    };
+    let (groups, last) = row.as_chunks::<4>();
+    groups.iter().enumerate().for_each(|(g, &x)| write(g, x));
+    if !last.is_empty() {
+        let mut x = [0.0; 4];
+        x[..last.len()].copy_from_slice(last);
+        write(groups.len(), x);
+    }
+    let all: f64 = lost.iter().sum();
+    Errors { all: all.sqrt(), first: first.sqrt(), rest: rest.iter().sum::<f64>().sqrt() }
 }
 
 /// The step with which a sample of rows loses the least. Rows that reach beyond 127 steps are cut off
 /// there, which their errors show.
-fn step(sample: &Array2<f32>) -> f32 {
+pub(super) fn step(sample: &Array2<f32>) -> f32 {
     let mut largest: Vec<f32> =
         sample.outer_iter().map(|row| row.iter().fold(0.0, |most: f32, x| most.max(x.abs()))).collect();
     largest.sort_unstable_by(f32::total_cmp);

@@ -1,14 +1,13 @@
-//! Lloyd's iteration on matrix products, exact.
+//! Lloyd's iteration, exact.
 //!
-//! A row's distances to all centroids are one line of a blocked matrix product. They are needed only
-//! where the nearest centroid can have changed (Hamerly 2010, "Making k-means even faster"): each row
-//! keeps a lower bound on its distance to every centroid but its own, lowered by how far those have
-//! moved; while its own centroid is nearer than the bound, nothing else is computed. Sums are kept
-//! in f64 from one iteration to the next, and only rows that changed their cluster are moved.
+//! At first a row's distances to all centroids are one line of a blocked matrix product. From then on each
+//! row has a centroid, and only those matter that may be nearer: products in 8 bits find them
+//! (`similarity::CoarseRows`), and the few that they let through are compared in f32. Where the CPU has no
+//! kernel for that, every iteration is a matrix product. Sums are kept in f64 from one iteration to the next,
+//! and only rows that changed their cluster are moved.
 
-use super::training::{BLOCK, Training};
-use crate::similarity::NearestTo;
-use ndarray::{Array2, ArrayView1, Axis};
+use super::training::{BLOCK, Points, Prepared, Training};
+use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
 /// A fit has converged when at most one row in this many changes its cluster: what few rows at the
@@ -35,8 +34,6 @@ struct Standing {
     cluster: u32,
     /// Squared distance to the cluster's centroid.
     distance: f32,
-    /// At most the distance, not squared, to any other centroid.
-    bound: f32,
 }
 
 /// A row that goes from one cluster (none at first) to another.
@@ -48,28 +45,24 @@ struct Change {
 
 /// Iterates from `starts` until hardly a row changes its cluster, or `max_iterations`. The clusters
 /// and the inertia are those of the centroids that are returned.
-pub(in crate::cluster) fn lloyd(training: Training, starts: Array2<f32>, max_iterations: usize) -> Fitted {
+pub(in crate::cluster) fn lloyd(rows: &Prepared, starts: Array2<f32>, max_iterations: usize) -> Fitted {
+    let training = rows.training();
     let mut centroids = starts;
-    let mut standings = vec![Standing { cluster: NONE, distance: f32::INFINITY, bound: 0.0 }; training.len()];
+    let mut standings = first_standings(training, &centroids);
+    let mut changes: Vec<Change> =
+        (0..).zip(&standings).map(|(place, standing)| Change { place, from: NONE, to: standing.cluster }).collect();
     let mut sums = Sums::new(centroids.dim());
-    let mut moved = Movement::none(centroids.nrows());
-    let largest_norm = training.largest_squared_norm();
     let mut n_iterations = 0;
-    loop {
-        let nearest_to = NearestTo::new(centroids.view());
-        let rounding = nearest_to.rounding(largest_norm);
-        let changes = assign(training, &nearest_to, rounding, &moved, &mut standings);
-        let has_settled = n_iterations > 0 && changes.len() <= training.len() / ROWS_PER_LATE_CHANGE;
-        if has_settled || n_iterations == max_iterations {
-            break;
-        }
+    while n_iterations < max_iterations {
         sums.apply(training, &changes);
         let refilled = refill_empty(&sums.counts, &mut standings);
         sums.apply(training, &refilled);
-        let means = sums.means(&centroids);
-        moved = Movement::between(&centroids, &means);
-        centroids = means;
+        centroids = sums.means(&centroids);
         n_iterations += 1;
+        changes = assign(&rows.points(centroids.view()), &mut standings);
+        if changes.len() <= training.len() / ROWS_PER_LATE_CHANGE {
+            break;
+        }
     }
     Fitted {
         inertia: standings.iter().map(|standing| f64::from(standing.distance)).sum(),
@@ -79,52 +72,34 @@ pub(in crate::cluster) fn lloyd(training: Training, starts: Array2<f32>, max_ite
     }
 }
 
-/// Gives every row its nearest centroid and returns what changed, in training order.
-fn assign(
-    training: Training,
-    nearest_to: &NearestTo,
-    rounding: f32,
-    moved: &Movement,
-    standings: &mut [Standing],
-) -> Vec<Change> {
-    standings.par_chunks_mut(BLOCK).enumerate().for_each(|(block, standings)| {
-        for (place, standing) in (block * BLOCK..).zip(standings).filter(|(_, standing)| standing.cluster != NONE) {
-            let own = nearest_to.centroid(standing.cluster);
-            standing.distance = squared_distance(training.row(place as u32), own);
-            standing.bound -= moved.by_others(standing.cluster);
-        }
-    });
-    let is_open = |standing: &Standing| (standing.distance + rounding).sqrt() >= standing.bound;
-    let open: Vec<u32> = (0..standings.len() as u32).filter(|&place| is_open(&standings[place as usize])).collect();
-    let found: Vec<_> = open
-        .par_chunks(BLOCK)
-        .flat_map_iter(|places| nearest_to.of_rows(training.gather(places.iter().copied()).view()))
-        .collect();
-    let mut changes = Vec::new();
-    for (place, nearest) in open.into_iter().zip(found) {
-        let standing = &mut standings[place as usize];
-        if standing.cluster != nearest.centroid {
-            changes.push(Change { place, from: standing.cluster, to: nearest.centroid });
-        }
-        let bound = (nearest.second - rounding).max(0.0).sqrt();
-        *standing = Standing { cluster: nearest.centroid, distance: nearest.distance, bound };
-    }
-    changes
+/// Where every row stands at first.
+fn first_standings(training: Training, centroids: &Array2<f32>) -> Vec<Standing> {
+    let nearest = training.nearest(centroids.view()).into_iter();
+    nearest.map(|nearest| Standing { cluster: nearest.centroid, distance: nearest.distance }).collect()
 }
 
-/// ‖x − c‖², in lanes that the compiler can keep in vector registers.
-fn squared_distance(x: ArrayView1<f32>, c: ArrayView1<f32>) -> f32 {
-    const LANES: usize = 16;
-    let (x, c) = (x.to_slice().unwrap_or_default(), c.to_slice().unwrap_or_default());
-    let ((x, x_rest), (c, c_rest)) = (x.as_chunks::<LANES>(), c.as_chunks::<LANES>());
-    let mut sums = [0.0f32; LANES];
-    for (x, c) in x.iter().zip(c) {
-        for lane in 0..LANES {
-            sums[lane] += (x[lane] - c[lane]) * (x[lane] - c[lane]);
-        }
-    }
-    let rest: f32 = x_rest.iter().zip(c_rest).map(|(x, c)| (x - c) * (x - c)).sum();
-    sums.iter().sum::<f32>() + rest
+/// Gives every row its nearest centroid, of equals the first, and returns what changed, in training order.
+fn assign(centroids: &Points, standings: &mut [Standing]) -> Vec<Change> {
+    let blocks = standings.par_chunks_mut(BLOCK).enumerate();
+    let changes = blocks.flat_map_iter(|(block, standings)| {
+        let start = (block * BLOCK) as u32;
+        let before: Vec<u32> = standings.iter().map(|standing| standing.cluster).collect();
+        (start..).zip(&mut *standings).for_each(|(place, standing)| {
+            standing.distance = centroids.distance(place, standing.cluster);
+        });
+        let known: Vec<f32> = standings.iter().map(|standing| standing.distance).collect();
+        centroids.as_near_as(start, &known, |place, cluster, distance| {
+            let standing = &mut standings[(place - start) as usize];
+            if (distance, cluster) < (standing.distance, standing.cluster) {
+                *standing = Standing { cluster, distance };
+            }
+        });
+        let change = |(place, (from, standing)): (u32, (u32, &Standing))| {
+            (standing.cluster != from).then_some(Change { place, from, to: standing.cluster })
+        };
+        (start..).zip(before.into_iter().zip(&*standings)).filter_map(change).collect::<Vec<_>>()
+    });
+    changes.collect()
 }
 
 /// A cluster without rows begins anew at one of the rows that are farthest from their centroids; such
@@ -146,8 +121,7 @@ fn refill_empty(counts: &[u32], standings: &mut [Standing]) -> Vec<Change> {
         let standing = &mut standings[place as usize];
         counts[standing.cluster as usize] -= 1;
         changes.push(Change { place, from: standing.cluster, to });
-        // Nothing is known of its other distances: it is looked at again.
-        *standing = Standing { cluster: to, distance: 0.0, bound: 0.0 };
+        *standing = Standing { cluster: to, distance: 0.0 };
     }
     changes
 }
@@ -195,40 +169,6 @@ impl Sums {
     }
 }
 
-/// How far the centroids moved.
-struct Movement {
-    largest: f32,
-    second: f32,
-    /// The centroid that moved farthest.
-    farthest: u32,
-}
-
-impl Movement {
-    fn none(n_clusters: usize) -> Self {
-        Self { largest: 0.0, second: 0.0, farthest: n_clusters as u32 }
-    }
-
-    fn between(before: &Array2<f32>, after: &Array2<f32>) -> Self {
-        let mut movement = Self::none(before.nrows());
-        for (centroid, (before, after)) in (0..).zip(before.outer_iter().zip(after.outer_iter())) {
-            // A part in 1e5 above, for the rounding of this sum and of the bounds that it is taken from.
-            let distance = squared_distance(after, before).sqrt() * 1.00001 + 1e-6;
-            if distance > movement.largest {
-                movement.second = movement.largest;
-                (movement.largest, movement.farthest) = (distance, centroid);
-            } else {
-                movement.second = movement.second.max(distance);
-            }
-        }
-        movement
-    }
-
-    /// The farthest that any centroid but `own` moved.
-    fn by_others(&self, own: u32) -> f32 {
-        if own == self.farthest { self.second } else { self.largest }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +176,10 @@ mod tests {
     use crate::similarity::{self, tests::unit_rows};
     use ndarray::array;
     use proptest::prelude::*;
+
+    fn lloyd(training: Training, starts: Array2<f32>, max_iterations: usize) -> Fitted {
+        super::lloyd(&Prepared::new(training), starts, max_iterations)
+    }
 
     fn nearest(rows: &Array2<f32>, centroids: &Array2<f32>) -> Vec<similarity::Nearest> {
         similarity::nearest(rows.view(), centroids.view())
@@ -269,7 +213,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_the_bounds_leave_out_changes_nothing(
+        fn what_is_not_looked_at_changes_nothing(
             n in 1usize..400, k in 1usize..20, n_iterations in 0usize..12, spread in 0.05f32..1.0, seed: u64,
         ) {
             let (centres, noise) = (unit_rows(7, 12, seed), unit_rows(n, 12, !seed));

@@ -3,7 +3,7 @@
 //! Random choices fall on places in this order, and sums are made in it. So the same rows in another
 //! order give the same clusters, a sample is a prefix, and a larger sample holds the smaller one.
 
-use crate::similarity::{Nearest, NearestTo};
+use crate::similarity::{self, CoarsePoints, CoarseRows, Nearest, NearestTo, rounding, squared_distance};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -21,7 +21,6 @@ pub(in crate::cluster) struct Order {
 
 impl Order {
     /// All rows as they stand, taken to be different.
-    #[cfg(test)]
     pub(in crate::cluster) fn as_given(n: usize) -> Self {
         Self { rows: (0..n as u32).collect(), n_distinct: n }
     }
@@ -110,11 +109,70 @@ impl<'a> Training<'a> {
         }
         Array2::from_shape_vec((n, self.dim()), gathered).unwrap_or_default()
     }
+}
 
-    /// The largest ‖x‖².
-    pub(in crate::cluster) fn largest_squared_norm(&self) -> f32 {
-        let norms = (0..self.len() as u32).into_par_iter().map(|place| self.row(place).dot(&self.row(place)));
-        norms.reduce(|| 0.0, f32::max)
+/// The rows of a fit, made ready to be compared with points again and again.
+pub(in crate::cluster) struct Prepared<'a> {
+    training: Training<'a>,
+    /// None where the CPU has no kernel for it.
+    coarse: Option<CoarseRows>,
+}
+
+impl<'a> Prepared<'a> {
+    pub(in crate::cluster) fn new(training: Training<'a>) -> Self {
+        let coarse = CoarseRows::of(training.len(), training.dim(), |place| training.row(place as u32));
+        Self { training, coarse }
+    }
+
+    pub(in crate::cluster) fn training(&self) -> Training<'a> {
+        self.training
+    }
+
+    pub(in crate::cluster) fn points<'p>(&'p self, points: ArrayView2<'p, f32>) -> Points<'p, 'a> {
+        let coarse = self.coarse.as_ref().map(|rows| rows.points(points));
+        Points { training: &self.training, points, coarse }
+    }
+}
+
+/// Points that the rows of a fit are compared with.
+pub(in crate::cluster) struct Points<'p, 'a> {
+    training: &'p Training<'a>,
+    points: ArrayView2<'p, f32>,
+    coarse: Option<CoarsePoints<'p>>,
+}
+
+impl Points<'_, '_> {
+    /// The squared distance of a row to a point: the only way in which it is computed, so that it is the same
+    /// whatever the CPU has.
+    pub(in crate::cluster) fn distance(&self, place: u32, point: u32) -> f32 {
+        squared_distance(self.training.row(place), self.points.row(point as usize))
+    }
+
+    /// Hands to `found` each of the rows from `start` on (a multiple of [`BLOCK`]) with each point that is
+    /// as near to it as `distances` says, and their squared distance. A point's rows come in their order.
+    pub(in crate::cluster) fn as_near_as(&self, start: u32, distances: &[f32], mut found: impl FnMut(u32, u32, f32)) {
+        let mut verify = |place: u32, point: u32, known: f32| {
+            let distance = self.distance(place, point);
+            if distance <= known {
+                found(place, point, distance);
+            }
+        };
+        if let Some(coarse) = &self.coarse {
+            coarse.as_near_as(start as usize, distances, |i, point| verify(start + i as u32, point, distances[i]));
+            return;
+        }
+        let rows = self.training.gather(start..start + distances.len() as u32);
+        let norms = |rows: ArrayView2<f32>| rows.outer_iter().map(|row| row.dot(&row)).collect::<Vec<f32>>();
+        let (of_rows, of_points) = (norms(rows.view()), norms(self.points));
+        let largest = of_rows.iter().chain(&of_points).fold(0.0, |largest: f32, &norm| largest.max(norm));
+        let slack = rounding(self.training.dim(), largest);
+        let mut products = Array2::zeros((rows.nrows(), self.points.nrows()));
+        similarity::products(rows.view(), self.points, products.view_mut());
+        for ((i, point), product) in products.indexed_iter() {
+            if of_rows[i] - 2.0 * product + of_points[point] <= distances[i] + 2.0 * slack {
+                verify(start + i as u32, point as u32, distances[i]);
+            }
+        }
     }
 }
 
