@@ -13,7 +13,7 @@
 //! sequences of k-means++. The search still takes three to eleven times as long as ten restarts of the
 //! number that it chooses (`benches/results/`).
 
-use super::kmeans::lloyd::{Fitted, lloyd};
+use super::kmeans::lloyd::{Fitted, best_of, lloyd};
 use super::kmeans::starts::Sequence;
 use super::kmeans::training::{BLOCK, Prepared, Training};
 use crate::similarity;
@@ -61,12 +61,12 @@ pub(super) fn choose(rows: Training, range: RangeInclusive<usize>, seed: u64) ->
     let mut curve: Vec<CriterionAt> = Vec::new();
     let mut n_clusters = (*range.start()).max(2);
     while n_clusters <= most {
-        let trials = sequences.iter_mut().map(|(sequence, random)| {
+        let trials = sequences.par_iter_mut().map(|(sequence, random)| {
             sequence.extend_to(n_clusters, random);
             lloyd(&prepared, sequence.centroids(n_clusters), ITERATIONS)
         });
-        let fitted = trials.reduce(|best, next| if next.inertia < best.inertia { next } else { best });
-        curve.extend(fitted.map(|fitted| criterion(&all, &fitted)));
+        let trials: Vec<Fitted> = trials.collect();
+        curve.extend(best_of(trials.into_iter()).map(|fitted| criterion(&all, &fitted)));
         n_clusters = ((n_clusters as f64 * STEP) as usize).max(n_clusters + 1);
     }
     let chosen = best(&curve).and_then(|best| {

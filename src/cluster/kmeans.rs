@@ -11,7 +11,7 @@ pub(super) mod training;
 
 use crate::similarity;
 use linfa::prelude::*;
-use lloyd::Fitted;
+use lloyd::{Fitted, best_of};
 use ndarray::{Array1, Array2, ArrayBase, Data, Ix2};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
@@ -20,7 +20,6 @@ use training::{Order, Prepared, Training};
 
 /// From this many clusters on, k-means‖ finds starts as good in less time than k-means++.
 const MIN_CLUSTERS_FOR_PARALLEL: usize = 1000;
-
 /// Fits of at most this many rows are made side by side.
 const MAX_ROWS_SIDE_BY_SIDE: usize = 1 << 15;
 
@@ -187,6 +186,9 @@ pub struct KMeans {
     pub n_iterations: usize,
 }
 
+/// Chooses so many starts.
+type Start = fn(&Prepared, usize, &mut Xoshiro256PlusPlus) -> Array2<f32>;
+
 impl KMeansValidParams {
     /// Fits on a sample of these rows, and says which cluster each row of the sample is in.
     pub(super) fn fit_training(&self, rows: Training) -> Result<Fitted, KMeansError> {
@@ -228,13 +230,6 @@ impl KMeansValidParams {
         };
         best.ok_or(KMeansError::Parameter("restarts"))
     }
-}
-
-type Start = fn(&Prepared, usize, &mut Xoshiro256PlusPlus) -> Array2<f32>;
-
-/// The fit with the least inertia, the first of equals.
-fn best_of(fits: impl Iterator<Item = Fitted>) -> Option<Fitted> {
-    fits.reduce(|best, next| if next.inertia < best.inertia { next } else { best })
 }
 
 impl<D: Data<Elem = f32>, T> Fit<ArrayBase<D, Ix2>, T, KMeansError> for KMeansValidParams {

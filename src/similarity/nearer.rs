@@ -57,9 +57,12 @@ pub(crate) struct CoarsePoints<'a> {
 }
 
 impl CoarseRows {
-    /// `n` rows of `dim` numbers; none if this CPU has no kernel for them.
-    pub(crate) fn of<'r>(n: usize, dim: usize, row: impl Fn(usize) -> ArrayView1<'r, f32> + Sync) -> Option<Self> {
-        let kernel = Kernel::fastest();
+    /// `n` rows of `dim` numbers; none if the kernel is not one of 8-bit products, or they are too wide for it.
+    pub(crate) fn of<'r>(
+        kernel: Kernel,
+        (n, dim): (usize, usize),
+        row: impl Fn(usize) -> ArrayView1<'r, f32> + Sync,
+    ) -> Option<Self> {
         if kernel == Kernel::Portable || dim > MAX_DIM || dim == 0 {
             return None;
         }
@@ -221,21 +224,22 @@ mod tests {
         ) {
             let rows = unit_rows(n, dim, seed);
             let points = unit_rows(k, dim, !seed) * 2.0f32.powi(scale);
-            let Some(coarse) = CoarseRows::of(n, dim, |i| rows.row(i)) else { return Ok(()) };
             let distance = |i: usize, c: usize| (&rows.row(i) - &points.row(c)).mapv(|d| d * d).sum();
             let distances: Vec<f32> = (0..n).map(|i| distance(i, i % k)).collect();
-            let of_points = coarse.points(points.view());
-            for (part, distances) in distances.chunks(ROWS).enumerate() {
-                let mut found = std::collections::BTreeSet::new();
-                of_points.as_near_as(part * ROWS, distances, |i, c| {
-                    found.insert((i, c as usize));
-                });
-                for i in 0..distances.len() {
-                    for c in (0..k).filter(|&c| distance(part * ROWS + i, c) <= distances[i]) {
-                        prop_assert!(found.contains(&(i, c)), "row {i}, point {c}");
+            for coarse in Kernel::available().into_iter().filter_map(|k| CoarseRows::of(k, (n, dim), |i| rows.row(i))) {
+                let of_points = coarse.points(points.view());
+                for (part, distances) in distances.chunks(ROWS).enumerate() {
+                    let mut found = std::collections::BTreeSet::new();
+                    of_points.as_near_as(part * ROWS, distances, |i, c| {
+                        found.insert((i, c as usize));
+                    });
+                    for i in 0..distances.len() {
+                        for c in (0..k).filter(|&c| distance(part * ROWS + i, c) <= distances[i]) {
+                            prop_assert!(found.contains(&(i, c)), "row {i}, point {c}, {}", coarse.kernel.name());
+                        }
                     }
+                    prop_assert!(found.iter().all(|&(i, c)| i < distances.len() && c < k));
                 }
-                prop_assert!(found.iter().all(|&(i, c)| i < distances.len() && c < k));
             }
         }
     }
@@ -245,7 +249,7 @@ mod tests {
         let points = unit_rows(50, 384, 1);
         let noise = unit_rows(1000, 384, 2) * 0.5;
         let rows = Array2::from_shape_fn((1000, 384), |(i, j)| points[[i % 50, j]] + noise[[i, j]]);
-        let Some(coarse) = CoarseRows::of(1000, 384, |i| rows.row(i)) else { return };
+        let Some(coarse) = CoarseRows::of(Kernel::fastest(), (1000, 384), |i| rows.row(i)) else { return };
         let mut n_found = 0;
         let of_points = coarse.points(points.view());
         for (part, distances) in [0.25f32; 1000].chunks(ROWS).enumerate() {

@@ -28,6 +28,11 @@ pub(in crate::cluster) struct Fitted {
     pub(in crate::cluster) n_iterations: usize,
 }
 
+/// The fit with the least inertia, the first of equals.
+pub(in crate::cluster) fn best_of(fits: impl Iterator<Item = Fitted>) -> Option<Fitted> {
+    fits.reduce(|best, next| if next.inertia < best.inertia { next } else { best })
+}
+
 /// What is known of a training row.
 #[derive(Clone, Copy)]
 struct Standing {

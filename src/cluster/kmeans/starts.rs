@@ -2,9 +2,8 @@
 //!
 //! - **k-means++**, greedy: every new centroid is the best of a few rows drawn with a chance in
 //!   proportion to their squared distance from the centroids so far (Arthur and Vassilvitskii 2007,
-//!   "k-means++"). All trials of a new centroid are compared at once,
-//!   and only with rows that may be nearer to them. The first centroids of a long sequence are a shorter
-//!   sequence.
+//!   "k-means++"). All trials of a new centroid are compared at once, and only with rows that may be
+//!   nearer to them. The first centroids of a long sequence are a shorter sequence.
 //! - **k-means‖**: a few rounds draw many rows at once, and k-means++ chooses among them, each
 //!   weighted by the rows that it is nearest to (Bahmani et al. 2012, "Scalable k-means++").
 //! - **random**: different rows.
@@ -15,8 +14,8 @@ use ndarray::{Array2, Axis};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
 
-/// Starts are chosen among at most this many rows for each centroid, and half of all: a product per
-/// centroid over all rows would take longer than the iterations.
+/// Starts are chosen among at most this many rows for each centroid, and half of all: among all rows the
+/// choice would take longer than the iterations.
 const ROWS_PER_CLUSTER: usize = 64;
 /// … but never among fewer than this many.
 const MIN_ROWS: usize = 1 << 14;
@@ -126,8 +125,7 @@ impl<'p, 'a> Sequence<'p, 'a> {
     /// Goes on until there are `n_clusters` centroids.
     pub(in crate::cluster) fn extend_to(&mut self, n_clusters: usize, random: &mut Xoshiro256PlusPlus) {
         while self.chosen.len() < n_clusters {
-            // Twice as many as scikit-learn's, which on Banking77 (k = 77, ten restarts, eight seeds) left 0.16 %
-            // more inertia on average.
+            // Twice as many as scikit-learn's: they cost little (ARCHITECTURE.md), and ten restarts end lower.
             let n_trials = MAX_TRIALS.min((2.0 * (2.0 + ((self.chosen.len() + 1) as f64).ln())) as usize);
             let potentials: Vec<f64> = self.potentials();
             let total: f64 = potentials.iter().sum();

@@ -3,7 +3,7 @@
 //! Random choices fall on places in this order, and sums are made in it. So the same rows in another
 //! order give the same clusters, a sample is a prefix, and a larger sample holds the smaller one.
 
-use crate::similarity::{self, CoarsePoints, CoarseRows, Nearest, NearestTo, rounding, squared_distance};
+use crate::similarity::{self, CoarsePoints, CoarseRows, Kernel, Nearest, NearestTo, rounding, squared_distance};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -120,8 +120,12 @@ pub(in crate::cluster) struct Prepared<'a> {
 
 impl<'a> Prepared<'a> {
     pub(in crate::cluster) fn new(training: Training<'a>) -> Self {
-        let coarse = CoarseRows::of(training.len(), training.dim(), |place| training.row(place as u32));
-        Self { training, coarse }
+        Self::for_kernel(training, Kernel::fastest())
+    }
+
+    fn for_kernel(training: Training<'a>, kernel: Kernel) -> Self {
+        let shape = (training.len(), training.dim());
+        Self { training, coarse: CoarseRows::of(kernel, shape, |place| training.row(place as u32)) }
     }
 
     pub(in crate::cluster) fn training(&self) -> Training<'a> {
@@ -204,5 +208,26 @@ mod tests {
         let firsts = order.rows[..300].iter().filter(|&i| i % 3 == 0).count();
         assert!((60..140).contains(&firsts), "{firsts} of 300, a third expected");
         assert_eq!(training.gather([3, 1].into_iter()).row(1), training.row(1));
+    }
+
+    #[test]
+    fn every_kernel_finds_the_same() {
+        let (rows, points) = (unit_rows(200, 24, 1), unit_rows(30, 24, 2) * 0.8);
+        let order = Order::as_given(200);
+        let found = |kernel| {
+            let prepared = Prepared::for_kernel(Training::new(rows.view(), &order), kernel);
+            let mut found = Vec::new();
+            let distances: Vec<f32> = (0..200).map(|i| 0.8 + i as f32 / 200.0).collect();
+            prepared.points(points.view()).as_near_as(0, &distances, |place, point, distance| {
+                found.push((place, point, distance.to_bits()));
+            });
+            found.sort_unstable();
+            found
+        };
+        let expected = found(Kernel::Portable);
+        assert!(expected.len() > 100);
+        for kernel in Kernel::available() {
+            assert!(found(kernel) == expected, "{}", kernel.name());
+        }
     }
 }
