@@ -207,10 +207,9 @@ impl KMeansValidParams {
                 return Ok(lloyd::lloyd(&prepared, centroids.clone(), self.max_iterations));
             }
             Init::Random => starts::random,
-            Init::PlusPlus => starts::plus_plus,
-            Init::Parallel => starts::parallel,
             Init::Auto if n_clusters < MIN_CLUSTERS_FOR_PARALLEL => starts::plus_plus,
-            Init::Auto => starts::parallel,
+            Init::PlusPlus => starts::plus_plus,
+            Init::Parallel | Init::Auto => starts::parallel,
         };
         let mut random = Xoshiro256PlusPlus::seed_from_u64(self.seed);
         let streams: Vec<Xoshiro256PlusPlus> = std::iter::repeat_with(|| {

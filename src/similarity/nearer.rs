@@ -233,8 +233,8 @@ mod tests {
                     of_points.as_near_as(part * ROWS, distances, |i, c| {
                         found.insert((i, c as usize));
                     });
-                    for i in 0..distances.len() {
-                        for c in (0..k).filter(|&c| distance(part * ROWS + i, c) <= distances[i]) {
+                    for (i, &known) in distances.iter().enumerate() {
+                        for c in (0..k).filter(|&c| distance(part * ROWS + i, c) <= known) {
                             prop_assert!(found.contains(&(i, c)), "row {i}, point {c}, {}", coarse.kernel.name());
                         }
                     }

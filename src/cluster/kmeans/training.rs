@@ -134,14 +134,14 @@ impl<'a> Prepared<'a> {
 
     pub(in crate::cluster) fn points<'p>(&'p self, points: ArrayView2<'p, f32>) -> Points<'p, 'a> {
         let coarse = self.coarse.as_ref().map(|rows| rows.points(points));
-        Points { training: &self.training, points, coarse }
+        Points { training: &self.training, all: points, coarse }
     }
 }
 
 /// Points that the rows of a fit are compared with.
 pub(in crate::cluster) struct Points<'p, 'a> {
     training: &'p Training<'a>,
-    points: ArrayView2<'p, f32>,
+    all: ArrayView2<'p, f32>,
     coarse: Option<CoarsePoints<'p>>,
 }
 
@@ -149,7 +149,7 @@ impl Points<'_, '_> {
     /// The squared distance of a row to a point: the only way in which it is computed, so that it is the same
     /// whatever the CPU has.
     pub(in crate::cluster) fn distance(&self, place: u32, point: u32) -> f32 {
-        squared_distance(self.training.row(place), self.points.row(point as usize))
+        squared_distance(self.training.row(place), self.all.row(point as usize))
     }
 
     /// Hands to `found` each of the rows from `start` on (a multiple of [`BLOCK`]) with each point that is
@@ -167,11 +167,11 @@ impl Points<'_, '_> {
         }
         let rows = self.training.gather(start..start + distances.len() as u32);
         let norms = |rows: ArrayView2<f32>| rows.outer_iter().map(|row| row.dot(&row)).collect::<Vec<f32>>();
-        let (of_rows, of_points) = (norms(rows.view()), norms(self.points));
+        let (of_rows, of_points) = (norms(rows.view()), norms(self.all));
         let largest = of_rows.iter().chain(&of_points).fold(0.0, |largest: f32, &norm| largest.max(norm));
         let slack = rounding(self.training.dim(), largest);
-        let mut products = Array2::zeros((rows.nrows(), self.points.nrows()));
-        similarity::products(rows.view(), self.points, products.view_mut());
+        let mut products = Array2::zeros((rows.nrows(), self.all.nrows()));
+        similarity::products(rows.view(), self.all, products.view_mut());
         for ((i, point), product) in products.indexed_iter() {
             if of_rows[i] - 2.0 * product + of_points[point] <= distances[i] + 2.0 * slack {
                 verify(start + i as u32, point as u32, distances[i]);
