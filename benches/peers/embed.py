@@ -173,13 +173,19 @@ def sentence_transformers_openvino(file: Path, cache: Path) -> Result:
 
 
 class OpenVino:
-    """OpenVINO alone: sorted by length, in batches of one size, padded to a multiple of some tokens."""
+    """OpenVINO alone: sorted by length, in batches of so many passages, padded to a multiple of some tokens.
 
-    def __init__(self, batch_size: int, length_step: int, **options: str | int) -> None:
+    With `batch_tokens` a batch has one padded length and so many passages as make up that many tokens,
+    which are the shapes that refrain runs.
+    """
+
+    def __init__(
+        self, batch_size: int, length_step: int, batch_tokens: int | None = None, **options: str | int
+    ) -> None:
         import openvino
         from tokenizers import Tokenizer
 
-        self.batch_size, self.length_step = batch_size, length_step
+        self.batch_size, self.length_step, self.batch_tokens = batch_size, length_step, batch_tokens
         self.tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
         self.tokenizer.enable_truncation(MAX_TOKENS)
         self.tokenizer.no_padding()
@@ -187,16 +193,25 @@ class OpenVino:
         settings = {"INFERENCE_PRECISION_HINT": self.number, **options}
         self.model = openvino.Core().compile_model(str(MODEL / "model.onnx"), "CPU", settings)
 
+    def padded(self, n_tokens: int) -> int:
+        return n_tokens + -n_tokens % self.length_step
+
+    def rows_of_batches(self, lengths: list[int]) -> Iterator[list[int]]:
+        order = sorted(range(len(lengths)), key=lambda row: lengths[row], reverse=True)
+        groups = [(self.batch_size, order)]
+        if self.batch_tokens is not None:
+            by_length = itertools.groupby(order, key=lambda row: self.padded(lengths[row]))
+            groups = [(max(1, self.batch_tokens // length), list(rows)) for length, rows in by_length]
+        for most, rows in groups:
+            yield from (rows[start : start + most] for start in range(0, len(rows), most))
+
     def batches(self, passages: list[str]) -> Iterator[tuple[list[int], dict[str, object]]]:
         """Rows, and the model's inputs for them; the longest first."""
         import numpy as np
 
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(passages)]
-        order = sorted(range(len(ids)), key=lambda row: len(ids[row]), reverse=True)
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
-            longest = len(ids[rows[0]])
-            tokens = np.zeros((len(rows), longest + -longest % self.length_step), np.int64)
+        for rows in self.rows_of_batches([len(of) for of in ids]):
+            tokens = np.zeros((len(rows), self.padded(len(ids[rows[0]]))), np.int64)
             mask = np.zeros_like(tokens)
             for i, row in enumerate(rows):
                 tokens[i, : len(ids[row])] = ids[row]
@@ -204,7 +219,8 @@ class OpenVino:
             yield rows, {"input_ids": tokens, "attention_mask": mask}
 
     def made_with(self) -> str:
-        return f"{versions('openvino')}, {self.number}, batches of {self.batch_size}"
+        size = f"{self.batch_tokens} tokens" if self.batch_tokens else self.batch_size
+        return f"{versions('openvino')}, {self.number}, batches of {size}"
 
 
 def openvino_latency(file: Path, cache: Path) -> Result:
@@ -229,10 +245,18 @@ def openvino_streams(file: Path, cache: Path) -> Result:
     Of the sizes tried (4 to 32 passages or 512 to 2048 tokens in a batch, steps of 8 to 32 tokens)
     none was clearly faster than 8 and 16; 32 and 32 were about a fifth slower.
     """
+    return streams(OpenVino(8, 16, PERFORMANCE_HINT="THROUGHPUT", NUM_STREAMS=CORES), file)
+
+
+def openvino_equal_shapes(file: Path, cache: Path) -> Result:
+    """The same with the shapes of batches that refrain runs."""
+    return streams(OpenVino(8, 16, batch_tokens=1024, PERFORMANCE_HINT="THROUGHPUT", NUM_STREAMS=CORES), file)
+
+
+def streams(openvino: OpenVino, file: Path) -> Result:
     import numpy as np
     from openvino import AsyncInferQueue, InferRequest
 
-    openvino = OpenVino(8, 16, PERFORMANCE_HINT="THROUGHPUT", NUM_STREAMS=CORES)
     queue = AsyncInferQueue(openvino.model)
 
     def keep(request: InferRequest, place: tuple[np.ndarray, list[int]]) -> None:
@@ -268,8 +292,9 @@ CONTESTANTS = {
     ),
     "openvino-latency": Contestant("OpenVINO, one batch at a time", openvino_latency),
     "openvino-streams": Contestant("OpenVINO, a stream for each core", openvino_streams),
+    "openvino-equal-shapes": Contestant("the same in refrain's shapes of batches", openvino_equal_shapes),
     "openvino-streams-newer": Contestant(
-        "the same, a newer OpenVINO than refrain's", openvino_streams, needs_optimum=True
+        "OpenVINO, a stream for each core, newer than refrain's", openvino_streams, needs_optimum=True
     ),
 }
 
@@ -328,13 +353,14 @@ def run_once(name: str, python: str, passages: Path, cache: Path) -> Result | st
 
 
 def run_rounds(
-    rounds: int, passages: Path, cache: Path, optimum_python: str | None
+    names: list[str], rounds: int, passages: Path, cache: Path, optimum_python: str | None
 ) -> tuple[dict[str, list[Result]], dict[str, str]]:
     """For each contestant its results, round by round, or why it was not run."""
     results: dict[str, list[Result]] = {}
     reasons: dict[str, str] = {}
     for i in range(rounds):
-        for name, contestant in CONTESTANTS.items():
+        for name in names:
+            contestant = CONTESTANTS[name]
             python = optimum_python if contestant.needs_optimum else sys.executable
             if name in reasons:
                 continue
@@ -374,7 +400,8 @@ def table(results: dict[str, list[Result]], reasons: dict[str, str], passages: l
         "| | passages/s, median | in each round | refrain is so many times as fast | with |",
         "|---|---:|---|---:|---|",
     ]
-    for name, contestant in CONTESTANTS.items():
+    taking_part = {name: contestant for name, contestant in CONTESTANTS.items() if name in results or name in reasons}
+    for name, contestant in taking_part.items():
         if name in reasons:
             lines.append(f"| {contestant.title} | not run: {reasons[name].replace('|', '/')} | | | |")
             continue
@@ -395,6 +422,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=HERE / "cache", help="where the models are kept")
     parser.add_argument("--optimum-python", help="the Python with requirements-optimum.txt")
+    parser.add_argument("--only", nargs="+", choices=CONTESTANTS, help="leave the other contestants out")
     parser.add_argument("--contestant", choices=CONTESTANTS, help="run this one once, on --passages, and print JSON")
     arguments = parser.parse_args()
     cache = arguments.cache.resolve()
@@ -419,7 +447,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "passages.jsonl")
         file.write_text("".join(json.dumps(passage) + "\n" for passage in passages))
-        results, reasons = run_rounds(arguments.rounds, file, cache, arguments.optimum_python)
+        results, reasons = run_rounds(arguments.only or list(CONTESTANTS), arguments.rounds, file, cache, arguments.optimum_python)
     report = table(results, reasons, passages, origin)
     of_what = arguments.passages.stem if arguments.passages else "repeated" if arguments.repeated else "distinct"
     target = ROOT / f"benches/results/embed-peers-{of_what}-{datetime.date.today().isoformat()}.md"
