@@ -132,23 +132,42 @@ pub(crate) fn squared_distance(x: ArrayView1<f32>, c: ArrayView1<f32>) -> f32 {
     }
 }
 
-/// Sixteen sums side by side, which the compiler can keep in vector registers.
 fn squared_distance_of_slices(x: &[f32], c: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let ((x, x_rest), (c, c_rest)) = (x.as_chunks::<LANES>(), c.as_chunks::<LANES>());
-            let mut sums = [0.0f32; LANES];
-            for (x, c) in x.iter().zip(c) {
-                for lane in 0..LANES {
-                    sums[lane] += (x[lane] - c[lane]) * (x[lane] - c[lane]);
-                }
+    pulp::Arch::new().dispatch(SquaredDistance { x, c })
+}
+
+/// ‖x − c‖² in the vector instructions of the CPU.
+struct SquaredDistance<'a> {
+    x: &'a [f32],
+    c: &'a [f32],
+}
+
+impl pulp::WithSimd for SquaredDistance<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, simd: S) -> f32 {
+        // As many sums side by side as it takes to hide the latency of an addition.
+        const SUMS: usize = 4;
+        let ((x, x_rest), (c, c_rest)) = (S::as_simd_f32s(self.x), S::as_simd_f32s(self.c));
+        let mut sums = [simd.splat_f32s(0.0); SUMS];
+        let add = |sum: S::f32s, x: S::f32s, c: S::f32s| {
+            let difference = simd.sub_f32s(x, c);
+            simd.mul_add_e_f32s(difference, difference, sum)
+        };
+        let ((x, x_last), (c, c_last)) = (x.as_chunks::<SUMS>(), c.as_chunks::<SUMS>());
+        for (x, c) in x.iter().zip(c) {
+            for i in 0..SUMS {
+                sums[i] = add(sums[i], x[i], c[i]);
             }
-            let rest: f32 = x_rest.iter().zip(c_rest).map(|(x, c)| (x - c) * (x - c)).sum();
-            sums.iter().sum::<f32>() + rest
-        },
-    )
+        }
+        for (sum, (&x, &c)) in sums.iter_mut().zip(x_last.iter().zip(c_last)) {
+            *sum = add(*sum, x, c);
+        }
+        let both = simd.add_f32s(simd.add_f32s(sums[0], sums[1]), simd.add_f32s(sums[2], sums[3]));
+        let rest: f32 = x_rest.iter().zip(c_rest).map(|(x, c)| (x - c) * (x - c)).sum();
+        simd.reduce_sum_f32s(both) + rest
+    }
 }
 
 /// The place of the largest `a[i] - b[i]` (the first of equals), it, and the second largest. Eight

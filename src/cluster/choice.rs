@@ -10,10 +10,10 @@
 //! (Breiman et al. 1984, "Classification and regression trees", the rule of one standard error).
 //!
 //! What the numbers are tried on is a sample, and each begins with the first centroids of the same
-//! sequences of k-means++. The search still takes three to eleven times as long as ten restarts of the
-//! number that it chooses (`benches/results/`).
+//! sequences of k-means++: of two for every number, and of two more for those that come near the best.
+//! Numbers that stand between the best and the ones beside it are tried last.
 
-use super::kmeans::lloyd::{Fitted, best_of, lloyd};
+use super::kmeans::lloyd::{Fitted, Stop, best_of, lloyd};
 use super::kmeans::starts::Sequence;
 use super::kmeans::training::{BLOCK, Prepared, Training};
 use crate::similarity;
@@ -26,12 +26,15 @@ use std::ops::RangeInclusive;
 
 /// The search works on at most this many rows.
 const MAX_ROWS: usize = 20_000;
-/// Iterations of a trial: the criterion settles long before the last rows do.
-const ITERATIONS: usize = 10;
-/// Sequences of starts, of which each number keeps the one with the least inertia.
+/// A trial is cut short: the criterion settles long before the last rows do.
+const STOP: Stop = Stop { max_iterations: 10, rows_per_late_change: 1000 };
+/// Sequences of starts, of which a number keeps the fit with the least inertia. A number is tried with half of
+/// them, and with the others if its criterion is then within [`NEAR_THE_BEST`] standard errors of the best.
 const SEQUENCES: usize = 4;
+/// More than other starts mostly gain.
+const NEAR_THE_BEST: f32 = 5.0;
 /// A number is tried that is about this much larger than the one before.
-const STEP: f64 = 1.25;
+const STEP: f64 = 1.4;
 
 /// The criterion at one number of clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -52,33 +55,54 @@ pub(super) fn choose(rows: Training, range: RangeInclusive<usize>, seed: u64) ->
     let all = training.gather(0..training.len() as u32);
     // More clusters than the sample has rows cannot be tried.
     let most = (*range.end()).min(training.len());
-    let mut sequences: Vec<_> = (0..SEQUENCES as u64)
-        .map(|i| {
-            let mut random = Xoshiro256PlusPlus::seed_from_u64(seed ^ i);
-            (Sequence::new(&prepared, vec![1.0; all.nrows()], &mut random), random)
-        })
-        .collect();
-    let mut curve: Vec<CriterionAt> = Vec::new();
-    let mut n_clusters = (*range.start()).max(2);
-    while n_clusters <= most {
-        let trials = sequences.par_iter_mut().map(|(sequence, random)| {
-            sequence.extend_to(n_clusters, random);
-            lloyd(&prepared, sequence.centroids(n_clusters), ITERATIONS)
-        });
-        let trials: Vec<Fitted> = trials.collect();
-        curve.extend(best_of(trials.into_iter()).map(|fitted| criterion(&all, &fitted)));
-        n_clusters = ((n_clusters as f64 * STEP) as usize).max(n_clusters + 1);
-    }
-    let chosen = best(&curve).and_then(|best| {
+    let least = (*range.start()).max(2);
+    let next = |&n: &usize| Some(((n as f64 * STEP) as usize).max(n + 1));
+    let numbers: Vec<usize> = std::iter::successors(Some(least), next).take_while(|&n| n <= most).collect();
+    let largest = numbers.last().copied().unwrap_or(1);
+    let sequences = (0..SEQUENCES as u64).into_par_iter().map(|i| {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed ^ i);
+        let mut sequence = Sequence::new(&prepared, vec![1.0; all.nrows()], &mut random);
+        sequence.extend_to(largest, &mut random);
+        sequence
+    });
+    let sequences: Vec<Sequence> = sequences.collect();
+    let (first, others) = sequences.split_at(SEQUENCES / 2);
+    let trial = |n_clusters: usize, sequences: &[Sequence]| {
+        let fits = sequences.par_iter().map(|sequence| lloyd(&prepared, sequence.centroids(n_clusters), STOP));
+        let fitted = best_of(fits.collect::<Vec<_>>().into_iter())?;
+        Some((fitted.inertia, criterion(&all, &fitted)))
+    };
+    let trials = numbers.par_iter().filter_map(|&n_clusters| trial(n_clusters, first));
+    let mut trials: Vec<(f64, CriterionAt)> = trials.collect();
+    let near = best(trials.iter().map(|(_, at)| at)).map(|best| best.silhouette - NEAR_THE_BEST * best.standard_error);
+    trials.par_iter_mut().filter(|(_, at)| near.is_some_and(|near| at.silhouette >= near)).for_each(|tried| {
+        if let Some(again) = trial(tried.1.n_clusters, others).filter(|again| again.0 < tried.0) {
+            *tried = again;
+        }
+    });
+    let mut curve: Vec<CriterionAt> = trials.into_iter().map(|(_, at)| at).collect();
+    let between = beside_the_best(&curve).into_par_iter().filter_map(|n_clusters| trial(n_clusters, &sequences));
+    let between: Vec<CriterionAt> = between.map(|(_, at)| at).collect();
+    curve.extend(between);
+    curve.sort_by_key(|at| at.n_clusters);
+    let chosen = best(curve.iter()).and_then(|best| {
         let least = best.silhouette - best.standard_error;
         curve.iter().find(|at| at.silhouette >= least)
     });
     (chosen.map_or((*range.start()).max(1), |at| at.n_clusters), curve)
 }
 
+/// The numbers half-way between the best and those beside it that have not been tried.
+fn beside_the_best(curve: &[CriterionAt]) -> Vec<usize> {
+    let Some(best) = best(curve.iter()) else { return vec![] };
+    let sides = curve.windows(2).map(|pair| (pair[0].n_clusters, pair[1].n_clusters));
+    let of_best = sides.filter(|&(low, high)| low == best.n_clusters || high == best.n_clusters);
+    of_best.filter(|(low, high)| high - low > 1).map(|(low, high)| low.midpoint(high)).collect()
+}
+
 /// The number with the best criterion, the smallest of equals.
-fn best(curve: &[CriterionAt]) -> Option<CriterionAt> {
-    curve.iter().copied().reduce(|best, at| if at.silhouette > best.silhouette { at } else { best })
+fn best<'a>(curve: impl Iterator<Item = &'a CriterionAt>) -> Option<CriterionAt> {
+    curve.copied().reduce(|best, at| if at.silhouette > best.silhouette { at } else { best })
 }
 
 /// The criterion of `(n, dim)` rows whose clusters are those of `fitted`.
@@ -161,7 +185,7 @@ mod tests {
         let order = Order::by_digest(rows.view(), &(0..3000).collect::<Vec<_>>(), 1);
         let (chosen, curve) = choose(Training::new(rows.view(), &order), 2..=500, 42);
         assert!((11..=14).contains(&chosen), "{chosen} for 12 clusters");
-        let best = best(&curve).unwrap();
+        let best = best(curve.iter()).unwrap();
         for at in curve.iter().filter(|at| at.n_clusters < chosen) {
             assert!(at.silhouette < best.silhouette - best.standard_error);
         }

@@ -11,7 +11,7 @@ pub(super) mod training;
 
 use crate::similarity;
 use linfa::prelude::*;
-use lloyd::{Fitted, best_of};
+use lloyd::{Fitted, Stop, best_of};
 use ndarray::{Array1, Array2, ArrayBase, Data, Ix2};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
@@ -20,6 +20,11 @@ use training::{Order, Prepared, Training};
 
 /// From this many clusters on, k-means‖ finds starts as good in less time than k-means++.
 const MIN_CLUSTERS_FOR_PARALLEL: usize = 1000;
+/// Restarts go on until at most one row in this many changes its cluster: what few rows at the borders do
+/// in the next hundred iterations moves the inertia by less than another start does.
+const ROWS_PER_LATE_CHANGE: usize = 1000;
+/// The best of them goes on to this.
+const ROWS_PER_LAST_CHANGE: usize = 10_000;
 /// Fits of at most this many rows are made side by side.
 const MAX_ROWS_SIDE_BY_SIDE: usize = 1 << 15;
 
@@ -198,13 +203,15 @@ impl KMeansValidParams {
         }
         let training = rows.sample(self.train_per_cluster.saturating_mul(n_clusters));
         let prepared = Prepared::new(training);
+        let max_iterations = self.max_iterations;
+        let last = Stop { max_iterations, rows_per_late_change: ROWS_PER_LAST_CHANGE };
         let start: Start = match &self.init {
             Init::Given(centroids) => {
                 let (found, expected) = (centroids.dim(), (n_clusters, training.dim()));
                 if found != expected || centroids.iter().any(|value| !value.is_finite()) {
                     return Err(KMeansError::Given { found, expected });
                 }
-                return Ok(lloyd::lloyd(&prepared, centroids.clone(), self.max_iterations));
+                return Ok(lloyd::lloyd(&prepared, centroids.clone(), last));
             }
             Init::Random => starts::random,
             Init::Auto if n_clusters < MIN_CLUSTERS_FOR_PARALLEL => starts::plus_plus,
@@ -219,7 +226,8 @@ impl KMeansValidParams {
         .take(self.restarts)
         .collect();
         let fit = |mut random: Xoshiro256PlusPlus| {
-            lloyd::lloyd(&prepared, start(&prepared, n_clusters, &mut random), self.max_iterations)
+            let stop = Stop { rows_per_late_change: ROWS_PER_LATE_CHANGE, ..last };
+            lloyd::lloyd(&prepared, start(&prepared, n_clusters, &mut random), stop)
         };
         // Fits of few rows leave threads idle, so they run side by side. What each holds then is small.
         let best = if training.len() <= MAX_ROWS_SIDE_BY_SIDE {
@@ -227,7 +235,13 @@ impl KMeansValidParams {
         } else {
             best_of(streams.into_iter().map(fit))
         };
-        best.ok_or(KMeansError::Parameter("restarts"))
+        let best = best.ok_or(KMeansError::Parameter("restarts"))?;
+        if best.n_iterations >= max_iterations {
+            return Ok(best);
+        }
+        let left = Stop { max_iterations: max_iterations - best.n_iterations, ..last };
+        let ended = lloyd::lloyd(&prepared, best.centroids, left);
+        Ok(Fitted { n_iterations: best.n_iterations + ended.n_iterations, ..ended })
     }
 }
 

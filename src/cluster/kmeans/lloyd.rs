@@ -7,12 +7,18 @@
 //! and only rows that changed their cluster are moved.
 
 use super::training::{BLOCK, Points, Prepared, Training};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, Axis, Zip};
 use rayon::prelude::*;
 
-/// A fit has converged when at most one row in this many changes its cluster: what few rows at the
-/// borders do in the next hundred iterations moves the inertia by less than a restart does.
-const ROWS_PER_LATE_CHANGE: usize = 1000;
+/// When an iteration is the last.
+#[derive(Clone, Copy)]
+pub(in crate::cluster) struct Stop {
+    /// So many have been made.
+    pub(in crate::cluster) max_iterations: usize,
+    /// At most one row in so many has changed its cluster.
+    pub(in crate::cluster) rows_per_late_change: usize,
+}
+
 /// The cluster of a row that has none yet.
 const NONE: u32 = u32::MAX;
 
@@ -48,9 +54,8 @@ struct Change {
     to: u32,
 }
 
-/// Iterates from `starts` until hardly a row changes its cluster, or `max_iterations`. The clusters
-/// and the inertia are those of the centroids that are returned.
-pub(in crate::cluster) fn lloyd(rows: &Prepared, starts: Array2<f32>, max_iterations: usize) -> Fitted {
+/// Iterates from `starts`. The clusters and the inertia are those of the centroids that are returned.
+pub(in crate::cluster) fn lloyd(rows: &Prepared, starts: Array2<f32>, stop: Stop) -> Fitted {
     let training = rows.training();
     let mut centroids = starts;
     let mut standings = first_standings(training, &centroids);
@@ -58,14 +63,14 @@ pub(in crate::cluster) fn lloyd(rows: &Prepared, starts: Array2<f32>, max_iterat
         (0..).zip(&standings).map(|(place, standing)| Change { place, from: NONE, to: standing.cluster }).collect();
     let mut sums = Sums::new(centroids.dim());
     let mut n_iterations = 0;
-    while n_iterations < max_iterations {
+    while n_iterations < stop.max_iterations {
         sums.apply(training, &changes);
         let refilled = refill_empty(&sums.counts, &mut standings);
         sums.apply(training, &refilled);
         centroids = sums.means(&centroids);
         n_iterations += 1;
         changes = assign(&rows.points(centroids.view()), &mut standings);
-        if changes.len() <= training.len() / ROWS_PER_LATE_CHANGE {
+        if changes.len() <= training.len() / stop.rows_per_late_change {
             break;
         }
     }
@@ -93,8 +98,14 @@ fn assign(centroids: &Points, standings: &mut [Standing]) -> Vec<Change> {
             standing.distance = centroids.distance(place, standing.cluster);
         });
         let known: Vec<f32> = standings.iter().map(|standing| standing.distance).collect();
-        centroids.as_near_as(start, &known, |place, cluster, distance| {
-            let standing = &mut standings[(place - start) as usize];
+        centroids.maybe_as_near_as(start, &known, |place, cluster| {
+            let i = (place - start) as usize;
+            // The distance to its own is known.
+            if cluster == before[i] {
+                return;
+            }
+            let distance = centroids.distance(place, cluster);
+            let standing = &mut standings[i];
             if (distance, cluster) < (standing.distance, standing.cluster) {
                 *standing = Standing { cluster, distance };
             }
@@ -157,7 +168,8 @@ impl Sums {
         }
         self.sums.axis_iter_mut(Axis(0)).into_par_iter().zip(by_cluster).for_each(|(mut sum, changes)| {
             for (place, sign) in changes {
-                sum.iter_mut().zip(training.row(place)).for_each(|(sum, &value)| *sum += sign * f64::from(value));
+                let of_row = Zip::from(&mut sum).and(training.row(place));
+                of_row.for_each(|sum, &value| *sum += sign * f64::from(value));
             }
         });
     }
@@ -183,7 +195,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn lloyd(training: Training, starts: Array2<f32>, max_iterations: usize) -> Fitted {
-        super::lloyd(&Prepared::new(training), starts, max_iterations)
+        super::lloyd(&Prepared::new(training), starts, Stop { max_iterations, rows_per_late_change: 1000 })
     }
 
     fn nearest(rows: &Array2<f32>, centroids: &Array2<f32>) -> Vec<similarity::Nearest> {

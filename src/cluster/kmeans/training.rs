@@ -155,14 +155,18 @@ impl Points<'_, '_> {
     /// Hands to `found` each of the rows from `start` on (a multiple of [`BLOCK`]) with each point that is
     /// as near to it as `distances` says, and their squared distance. A point's rows come in their order.
     pub(in crate::cluster) fn as_near_as(&self, start: u32, distances: &[f32], mut found: impl FnMut(u32, u32, f32)) {
-        let mut verify = |place: u32, point: u32, known: f32| {
+        self.maybe_as_near_as(start, distances, |place, point| {
             let distance = self.distance(place, point);
-            if distance <= known {
+            if distance <= distances[(place - start) as usize] {
                 found(place, point, distance);
             }
-        };
+        });
+    }
+
+    /// The same with some points more, and no distance taken: for whom one of the distances is known.
+    pub(in crate::cluster) fn maybe_as_near_as(&self, start: u32, distances: &[f32], mut found: impl FnMut(u32, u32)) {
         if let Some(coarse) = &self.coarse {
-            coarse.as_near_as(start as usize, distances, |i, point| verify(start + i as u32, point, distances[i]));
+            coarse.as_near_as(start as usize, distances, |i, point| found(start + i as u32, point));
             return;
         }
         let rows = self.training.gather(start..start + distances.len() as u32);
@@ -174,7 +178,7 @@ impl Points<'_, '_> {
         similarity::products(rows.view(), self.all, products.view_mut());
         for ((i, point), product) in products.indexed_iter() {
             if of_rows[i] - 2.0 * product + of_points[point] <= distances[i] + 2.0 * slack {
-                verify(start + i as u32, point as u32, distances[i]);
+                found(start + i as u32, point as u32);
             }
         }
     }
