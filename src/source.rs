@@ -10,7 +10,8 @@ use crate::{Error, Result, Warning};
 use ignore::WalkBuilder;
 use ignore::overrides::OverrideBuilder;
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -53,6 +54,17 @@ impl Input {
                 Ok(bytes)
             }
         }
+    }
+
+    /// The content as a stream, for what would not fit into memory twice.
+    ///
+    /// # Errors
+    /// What the system says when the file cannot be opened.
+    pub fn open(&self) -> std::io::Result<Box<dyn Read>> {
+        Ok(match &self.place {
+            Place::File(path) => Box::new(BufReader::new(File::open(path)?)),
+            Place::Stdin => Box::new(std::io::stdin().lock()),
+        })
     }
 
     /// An input that is nowhere, for its bytes to be given.

@@ -1,4 +1,4 @@
-//! How many clusters (`-k auto`): the smallest number whose silhouette is within one standard error
+//! How many clusters (`-k auto`): the largest number whose silhouette is within one standard error
 //! of the best.
 //!
 //! The silhouette is the simplified one, by cosine distance to centroids (Vendramin, Campello and
@@ -6,8 +6,9 @@
 //! where a is the distance to the centroid of the own cluster and b that to the next. Two things are
 //! done otherwise. The own centroid is taken without the row itself: a row pulls its centroid to
 //! itself, the more so the smaller the cluster, and the plain criterion therefore rises without end
-//! with the number of clusters. And of numbers that cannot be told apart the smallest is taken
-//! (Breiman et al. 1984, "Classification and regression trees", the rule of one standard error).
+//! with the number of clusters. And of numbers that one standard error cannot tell apart the largest is taken:
+//! 95,000 paragraphs of terms of service fall as well into four parts (contracts, cookies, personal data, French) as
+//! into 221 (0.169 both), and whoever reads the many has the few in the broader themes over them.
 //!
 //! What the numbers are tried on is a sample, and each begins with the first centroids of the same
 //! sequences of k-means++: of two for every number, and of two more for those that come near the best.
@@ -87,7 +88,7 @@ pub(super) fn choose(rows: Training, range: RangeInclusive<usize>, seed: u64) ->
     curve.sort_by_key(|at| at.n_clusters);
     let chosen = best(curve.iter()).and_then(|best| {
         let least = best.silhouette - best.standard_error;
-        curve.iter().find(|at| at.silhouette >= least)
+        curve.iter().rfind(|at| at.silhouette >= least)
     });
     (chosen.map_or((*range.start()).max(1), |at| at.n_clusters), curve)
 }
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_within_one_standard_error_of_the_best() {
+    fn the_largest_within_one_standard_error_of_the_best() {
         let centres = unit_rows(12, 24, 1);
         let noise = unit_rows(3000, 24, 2) * 0.3;
         let rows = Array2::from_shape_fn((3000, 24), |(i, j)| centres[[i % 12, j]] + noise[[i, j]]);
@@ -186,7 +187,7 @@ mod tests {
         let (chosen, curve) = choose(Training::new(rows.view(), &order), 2..=500, 42);
         assert!((11..=14).contains(&chosen), "{chosen} for 12 clusters");
         let best = best(curve.iter()).unwrap();
-        for at in curve.iter().filter(|at| at.n_clusters < chosen) {
+        for at in curve.iter().filter(|at| at.n_clusters > chosen) {
             assert!(at.silhouette < best.silhouette - best.standard_error);
         }
         let (chosen, curve) = choose(Training::new(rows.view(), &order), 20..=30, 42);

@@ -13,10 +13,10 @@ use ndarray::{Array2, Axis};
 use ndarray_npy::{ReadNpyError, ReadNpyExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-const NPY: &[u8] = b"\x93NUMPY";
 /// A row's length may differ from 1 by so much; a bf16 model's rows do, by about 1e-7.
 const UNIT_TOLERANCE: f64 = 1e-3;
 const PARQUET: &[u8] = b"PAR1";
@@ -60,15 +60,7 @@ pub fn read_embedded(inputs: &[Input]) -> Result<Option<EmbeddedRows>> {
     let mut all: Option<EmbeddedRows> = None;
     for input in inputs {
         let wrong = |reason: String| Error::Embeddings { document: input.name.clone(), reason };
-        let bytes = input.read().map_err(|e| wrong(e.to_string()))?;
-        let mut read = if bytes.starts_with(NPY) {
-            read_npy(input, &bytes)
-        } else if bytes.starts_with(PARQUET) {
-            read_parquet(input, bytes)
-        } else {
-            Err("it holds no embeddings; give files with embeddings, or documents, not both".into())
-        }
-        .map_err(wrong)?;
+        let mut read = if is_npy(input) { read_npy(input) } else { read_parquet(input) }.map_err(wrong)?;
         to_unit_length(&mut read.rows).map_err(wrong)?;
         match &mut all {
             None => all = Some(read),
@@ -91,11 +83,12 @@ pub fn read_embedded(inputs: &[Input]) -> Result<Option<EmbeddedRows>> {
 
 /// Whether an input is an array, or a table with a column `embedding`; a table without is a corpus.
 pub(crate) fn holds_embeddings(input: &Input) -> bool {
-    match input.extension().as_deref() {
-        Some("npy") => true,
-        Some("parquet") => input.read().is_ok_and(|bytes| super::parquet::has_column(bytes.into(), "embedding")),
-        _ => false,
-    }
+    let is_table = || input.extension().is_some_and(|extension| extension == "parquet");
+    is_npy(input) || is_table() && input.read().is_ok_and(|bytes| super::parquet::has_column(bytes.into(), "embedding"))
+}
+
+fn is_npy(input: &Input) -> bool {
+    input.extension().is_some_and(|extension| extension == "npy")
 }
 
 /// Divides every row by its length; refuses rows without one.
@@ -142,26 +135,30 @@ fn document(input: &Input, row: usize) -> Document {
 /// # Errors
 /// What is wrong with the file, and what was expected.
 pub fn read_array(path: &Path) -> std::result::Result<Array2<f32>, String> {
-    array(&std::fs::read(path).map_err(|e| e.to_string())?)
+    array(|| Ok(BufReader::new(File::open(path)?)))
 }
 
-fn array(bytes: &[u8]) -> std::result::Result<Array2<f32>, String> {
-    let rows = match Array2::<f32>::read_npy(Cursor::new(bytes)) {
-        Err(ReadNpyError::WrongDescriptor(_)) => {
-            Array2::<f64>::read_npy(Cursor::new(bytes)).map(|rows| rows.mapv(|v| v as f32))
-        }
+/// Reads the numbers where they will stand: the file's bytes beside them would be as much again.
+fn array<R: Read>(open: impl Fn() -> std::io::Result<R>) -> std::result::Result<Array2<f32>, String> {
+    let open = || open().map_err(|e| e.to_string());
+    let rows = match Array2::<f32>::read_npy(open()?) {
+        Err(ReadNpyError::WrongDescriptor(_)) => Array2::<f64>::read_npy(open()?).map(|rows| rows.mapv(|v| v as f32)),
         read => read,
     };
     rows.map_err(|e| format!("{e}; expected an array of shape (n, dim) of f32 or f64"))
 }
 
-fn read_npy(input: &Input, bytes: &[u8]) -> std::result::Result<EmbeddedRows, String> {
-    let rows = array(bytes)?;
+fn read_npy(input: &Input) -> std::result::Result<EmbeddedRows, String> {
+    let rows = array(|| input.open())?;
     let documents = (0..rows.nrows()).map(|i| document(input, i)).collect();
     Ok(EmbeddedRows { n_tokens: vec![0; rows.nrows()], documents, rows })
 }
 
-fn read_parquet(input: &Input, bytes: Vec<u8>) -> std::result::Result<EmbeddedRows, String> {
+fn read_parquet(input: &Input) -> std::result::Result<EmbeddedRows, String> {
+    let bytes = input.read().map_err(|e| e.to_string())?;
+    if !bytes.starts_with(PARQUET) {
+        return Err("it holds no embeddings; give files with embeddings, or documents, not both".into());
+    }
     let failed = |e: parquet::errors::ParquetError| e.to_string();
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).map_err(failed)?;
     let wanted = ["embedding", "text", "source", "document", "start", "n_tokens"];

@@ -284,7 +284,7 @@ fn shown(report: &Report) -> ReportJson<'_> {
         clustering: report.clustering.as_ref().map(|clustering| ClusteringShown {
             n_clusters: clustering.sizes.len(),
             inertia: (clustering.inertia * 1e4).round() / 1e4,
-            criterion: "the smallest k within one standard error of the best mean simplified silhouette",
+            criterion: "the largest k within one standard error of the best mean simplified silhouette",
             curve: clustering
                 .curve
                 .iter()
