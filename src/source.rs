@@ -67,6 +67,15 @@ impl Input {
         })
     }
 
+    /// Its bytes; none of a stream.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        match &self.place {
+            Place::File(path) => path.metadata().ok().map(|metadata| metadata.len()),
+            Place::Stdin => None,
+        }
+    }
+
     /// An input that is nowhere, for its bytes to be given.
     #[cfg(test)]
     pub(crate) fn named(name: &str) -> Self {

@@ -67,6 +67,11 @@ fn bad_rows_are_refused_by_number() {
     assert!(refused(&file).contains("row 2 is all zeros"));
     std::fs::write(&file, b"\x93NUMPY but no more").unwrap();
     assert!(refused(&file).contains("expected an array of shape (n, dim)"));
+    // More numbers than there is memory for, and none of them there.
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (100000000000, 384), }\n";
+    let promise = [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat();
+    std::fs::write(&file, promise).unwrap();
+    assert!(refused(&file).contains("its header promises 38400000000000 numbers"));
     std::fs::write(&file, b"plain text").unwrap();
     assert!(refused(&file).contains("holds no embeddings"));
     // Two files of different widths.

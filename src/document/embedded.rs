@@ -19,7 +19,9 @@ use std::path::Path;
 
 /// A row's length may differ from 1 by so much; a bf16 model's rows do, by about 1e-7.
 const UNIT_TOLERANCE: f64 = 1e-3;
+const NPY: &[u8; 6] = b"\x93NUMPY";
 const PARQUET: &[u8] = b"PAR1";
+const NO_EMBEDDINGS: &str = "it holds no embeddings; give files with embeddings, or documents, not both";
 
 /// Rows that were read, of unit length, with what belongs to them.
 #[derive(Debug)]
@@ -135,12 +137,21 @@ fn document(input: &Input, row: usize) -> Document {
 /// # Errors
 /// What is wrong with the file, and what was expected.
 pub fn read_array(path: &Path) -> std::result::Result<Array2<f32>, String> {
-    array(|| Ok(BufReader::new(File::open(path)?)))
+    array(|| Ok(BufReader::new(File::open(path)?)), path.metadata().ok().map(|metadata| metadata.len()))
 }
 
 /// Reads the numbers where they will stand: the file's bytes beside them would be as much again.
-fn array<R: Read>(open: impl Fn() -> std::io::Result<R>) -> std::result::Result<Array2<f32>, String> {
+fn array<R: Read>(
+    open: impl Fn() -> std::io::Result<R>,
+    size: Option<u64>,
+) -> std::result::Result<Array2<f32>, String> {
     let open = || open().map_err(|e| e.to_string());
+    let (promised, size) = (n_promised(open()?).unwrap_or(0), size.unwrap_or(u64::MAX));
+    if promised.saturating_mul(4) > size {
+        return Err(format!(
+            "its header promises {promised} numbers, which {size} bytes cannot hold: it was cut short"
+        ));
+    }
     let rows = match Array2::<f32>::read_npy(open()?) {
         Err(ReadNpyError::WrongDescriptor(_)) => Array2::<f64>::read_npy(open()?).map(|rows| rows.mapv(|v| v as f32)),
         read => read,
@@ -148,8 +159,27 @@ fn array<R: Read>(open: impl Fn() -> std::io::Result<R>) -> std::result::Result<
     rows.map_err(|e| format!("{e}; expected an array of shape (n, dim) of f32 or f64"))
 }
 
+/// How many numbers the header of a `.npy` file promises (NumPy Enhancement Proposal 1). The library would ask
+/// for memory for them before it looks how many there are; all else in the header is its to judge.
+fn n_promised(mut file: impl Read) -> Option<u64> {
+    let mut start = [0; 12];
+    file.read_exact(&mut start).ok()?;
+    // Version 1 has two bytes for the header's length, later ones four.
+    let length = if start[6] < 2 { u64::from(start[8]) | u64::from(start[9]) << 8 } else { 1 << 16 };
+    let mut header = start[10..].to_vec();
+    file.take(length).read_to_end(&mut header).ok()?;
+    let header = String::from_utf8_lossy(&header);
+    let shape = header.split_once("'shape'")?.1.split_once('(')?.1.split_once(')')?.0;
+    let sides = shape.split(',').map(str::trim).filter(|side| !side.is_empty());
+    Some(sides.fold(1, |product: u64, side| product.saturating_mul(side.parse().unwrap_or(u64::MAX))))
+}
+
 fn read_npy(input: &Input) -> std::result::Result<EmbeddedRows, String> {
-    let rows = array(|| input.open())?;
+    let mut magic = [0; NPY.len()];
+    if input.open().and_then(|mut file| file.read_exact(&mut magic)).is_err() || magic != *NPY {
+        return Err(NO_EMBEDDINGS.into());
+    }
+    let rows = array(|| input.open(), input.size())?;
     let documents = (0..rows.nrows()).map(|i| document(input, i)).collect();
     Ok(EmbeddedRows { n_tokens: vec![0; rows.nrows()], documents, rows })
 }
@@ -157,7 +187,7 @@ fn read_npy(input: &Input) -> std::result::Result<EmbeddedRows, String> {
 fn read_parquet(input: &Input) -> std::result::Result<EmbeddedRows, String> {
     let bytes = input.read().map_err(|e| e.to_string())?;
     if !bytes.starts_with(PARQUET) {
-        return Err("it holds no embeddings; give files with embeddings, or documents, not both".into());
+        return Err(NO_EMBEDDINGS.into());
     }
     let failed = |e: parquet::errors::ParquetError| e.to_string();
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).map_err(failed)?;
