@@ -15,6 +15,7 @@ pub use kmeans::{Init, KMeans, KMeansError, KMeansParams, KMeansValidParams};
 
 use crate::similarity;
 use crate::{Error, Result, Warning};
+use kmeans::lloyd::Fitted;
 use kmeans::training::{Order, Training};
 use linfa::prelude::*;
 use linfa_clustering::KMeansInit;
@@ -170,6 +171,8 @@ pub struct Clustering {
     /// Sum of squared distances of the rows that count to their nearest final centroid, outliers
     /// included.
     pub inertia: f64,
+    /// Iterations of the fit that was kept; none of linfa-clustering's own, which does not say.
+    pub n_iterations: Option<usize>,
     /// The criterion over the numbers of clusters tried; empty if the number was given.
     pub curve: Vec<CriterionAt>,
 }
@@ -203,14 +206,15 @@ pub fn cluster(rows: ArrayView2<f32>, representative_of: &[u32], options: &Clust
     if n_clusters > n_distinct {
         return Err(Error::TooManyClusters { n_clusters, n_distinct });
     }
-    let (centroids, nearest, inertia) = fit(training, n_clusters, options)?;
+    let Fitted { centroids, inertia, clusters, n_iterations } = fit(training, n_clusters, options)?;
     let mut cluster_of = vec![0; rows.nrows()];
-    (0..).zip(nearest).for_each(|(place, cluster)| cluster_of[training.index(place)] = cluster);
+    (0..).zip(clusters).for_each(|(place, cluster)| cluster_of[training.index(place)] = cluster);
     let cluster_of: Vec<u32> = representative_of.iter().map(|&i| cluster_of[i as usize]).collect();
     let (assignment, similarity) = assign(rows, &cluster_of, representative_of, &centroids, options.outliers);
     let (order, assignment, sizes) = number(&assignment, centroids.nrows());
     let centroids = centroids.select(Axis(0), &order);
-    Ok(Clustering { centroids, assignment, similarity, sizes, inertia, curve })
+    let n_iterations = (options.algorithm == Algorithm::Lloyd).then_some(n_iterations);
+    Ok(Clustering { centroids, assignment, similarity, sizes, inertia, n_iterations, curve })
 }
 
 /// The warning that a number of clusters that was asked for leaves few of the different passages to each.
@@ -222,10 +226,10 @@ pub fn few_per_cluster(representative_of: &[u32], options: &ClusterOptions) -> O
     is_few.then_some(Warning::FewPerCluster { n_clusters, n_distinct })
 }
 
-/// `(k, dim)` centroids; for each training row, in training order, the nearest of them; and the inertia.
-fn fit(training: Training, n_clusters: usize, options: &ClusterOptions) -> Result<(Array2<f32>, Vec<u32>, f64)> {
+/// A fit, with the clusters and the inertia of all training rows.
+fn fit(training: Training, n_clusters: usize, options: &ClusterOptions) -> Result<Fitted> {
     let failed = |reason: String| Error::Clustering { n_rows: training.len(), n_clusters, reason };
-    let centroids = match options.algorithm {
+    let (centroids, n_iterations) = match options.algorithm {
         Algorithm::Lloyd => {
             let params = KMeansParams::new(n_clusters)
                 .init(options.init.clone())
@@ -236,9 +240,9 @@ fn fit(training: Training, n_clusters: usize, options: &ClusterOptions) -> Resul
             let fitted = params.check_ref().and_then(|params| params.fit_training(training));
             let fitted = fitted.map_err(|e| failed(e.to_string()))?;
             if fitted.clusters.len() == training.len() {
-                return Ok((fitted.centroids, fitted.clusters, fitted.inertia));
+                return Ok(fitted);
             }
-            fitted.centroids
+            (fitted.centroids, fitted.n_iterations)
         }
         Algorithm::Linfa => {
             let random = Xoshiro256Plus::seed_from_u64(options.seed);
@@ -247,13 +251,14 @@ fn fit(training: Training, n_clusters: usize, options: &ClusterOptions) -> Resul
                 .max_n_iterations(options.max_iterations as u64)
                 .init_method(KMeansInit::KMeansPlusPlus)
                 .fit(&DatasetBase::from(training.gather(0..training.len() as u32)));
-            fitted.map_err(|e| failed(e.to_string()))?.centroids().to_owned()
+            (fitted.map_err(|e| failed(e.to_string()))?.centroids().to_owned(), 0)
         }
     };
     // The fit was of a sample, or says nothing of its final centroids.
     let nearest = training.nearest(centroids.view());
     let inertia = nearest.iter().map(|nearest| f64::from(nearest.distance)).sum();
-    Ok((centroids, nearest.into_iter().map(|nearest| nearest.centroid).collect(), inertia))
+    let clusters = nearest.into_iter().map(|nearest| nearest.centroid).collect();
+    Ok(Fitted { centroids, inertia, clusters, n_iterations })
 }
 
 /// For each row its cluster (none for an outlier; a row is one if its representative is), and its cosine

@@ -230,6 +230,7 @@ mod tests {
             similarity: vec![0.9, 0.8, 0.6, 0.7, 0.7],
             sizes: vec![3, 2],
             inertia: 0.0,
+            n_iterations: None,
             curve: vec![],
         };
         let rows = array![[1.0, 0.0], [0.6, 0.8], [0.6, 0.8], [0.0, 1.0], [0.0, 1.0]];

@@ -148,6 +148,7 @@ struct DocumentShown<'a> {
 struct ClusteringShown {
     n_clusters: usize,
     inertia: f64,
+    n_iterations: Option<usize>,
     criterion: &'static str,
     curve: Vec<CurvePoint>,
 }
@@ -284,6 +285,7 @@ fn shown(report: &Report) -> ReportJson<'_> {
         clustering: report.clustering.as_ref().map(|clustering| ClusteringShown {
             n_clusters: clustering.sizes.len(),
             inertia: (clustering.inertia * 1e4).round() / 1e4,
+            n_iterations: clustering.n_iterations,
             criterion: "the largest k within one standard error of the best mean simplified silhouette",
             curve: clustering
                 .curve
