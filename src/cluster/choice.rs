@@ -11,11 +11,12 @@
 //! into 221 (0.169 both), and whoever reads the many has the few in the broader themes over them.
 //!
 //! What the numbers are tried on is a sample, and each begins with the first centroids of the same
-//! sequences of k-means++: of two for every number, and of two more for those that come near the best.
-//! Numbers that stand between the best and the ones beside it are tried last.
+//! sequences of k-means++. Most numbers are far from the best at first sight, after a few iterations from two
+//! of the sequences; the others go on, and those that are still near the best then begin with two more
+//! sequences. Numbers that stand between the best and the ones beside it are tried last.
 
-use super::kmeans::lloyd::{Fitted, Stop, best_of, lloyd};
-use super::kmeans::starts::Sequence;
+use super::kmeans::lloyd::{Fitted, Stop, lloyd};
+use super::kmeans::starts::{Sequence, Standing};
 use super::kmeans::training::{BLOCK, Prepared, Training};
 use crate::similarity;
 use ndarray::{Array2, Axis};
@@ -23,16 +24,20 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 use serde::Serialize;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 /// The search works on at most this many rows.
 const MAX_ROWS: usize = 20_000;
 /// A trial is cut short: the criterion settles long before the last rows do.
 const STOP: Stop = Stop { max_iterations: 10, rows_per_late_change: 1000 };
-/// Sequences of starts, of which a number keeps the fit with the least inertia. A number is tried with half of
-/// them, and with the others if its criterion is then within [`NEAR_THE_BEST`] standard errors of the best.
+/// The first sight of a number.
+const FIRST_STOP: Stop = Stop { max_iterations: 3, ..STOP };
+/// Sequences of starts, of which a number keeps the fit with the least inertia; at first half of them are tried.
 const SEQUENCES: usize = 4;
-/// More than other starts mostly gain.
+/// A number goes on if its criterion at first sight is within this many standard errors of the best: more than
+/// further iterations mostly gain.
+const NEAR_AT_FIRST: f32 = 10.0;
+/// The same later: more than other starts mostly gain.
 const NEAR_THE_BEST: f32 = 5.0;
 /// A number is tried that is about this much larger than the one before.
 const STEP: f64 = 1.4;
@@ -53,44 +58,89 @@ pub struct CriterionAt {
 pub(super) fn choose(rows: Training, range: RangeInclusive<usize>, seed: u64) -> (usize, Vec<CriterionAt>) {
     let training = rows.sample(MAX_ROWS);
     let prepared = Prepared::new(training);
-    let all = training.gather(0..training.len() as u32);
+    let search = Search { prepared: &prepared, rows: training.gather(0..training.len() as u32), seed };
     // More clusters than the sample has rows cannot be tried.
     let most = (*range.end()).min(training.len());
-    let least = (*range.start()).max(2);
     let next = |&n: &usize| Some(((n as f64 * STEP) as usize).max(n + 1));
-    let numbers: Vec<usize> = std::iter::successors(Some(least), next).take_while(|&n| n <= most).collect();
-    let largest = numbers.last().copied().unwrap_or(1);
-    let sequences = (0..SEQUENCES as u64).into_par_iter().map(|i| {
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed ^ i);
-        let mut sequence = Sequence::new(&prepared, vec![1.0; all.nrows()], &mut random);
-        sequence.extend_to(largest, &mut random);
-        sequence
+    let numbers = std::iter::successors(Some((*range.start()).max(2)), next).take_while(|&n| n <= most);
+    let numbers: Vec<usize> = numbers.collect();
+    let Some(&largest) = numbers.last() else { return ((*range.start()).max(1), vec![]) };
+
+    let mut sequences = search.sequences(0..SEQUENCES / 2, largest);
+    let first = numbers.par_iter().filter_map(|&n| search.trial(search.fits(n, &sequences, FIRST_STOP)));
+    let trials = go_on(first.collect(), NEAR_AT_FIRST, |Trial { fits, .. }| {
+        search.trial(fits.into_par_iter().map(|fitted| fitted.go_on(&prepared, STOP)).collect())
     });
-    let sequences: Vec<Sequence> = sequences.collect();
-    let (first, others) = sequences.split_at(SEQUENCES / 2);
-    let trial = |n_clusters: usize, sequences: &[Sequence]| {
-        let fits = sequences.par_iter().map(|sequence| lloyd(&prepared, sequence.centroids(n_clusters), STOP));
-        let fitted = best_of(fits.collect::<Vec<_>>().into_iter())?;
-        Some((fitted.inertia, criterion(&all, &fitted)))
-    };
-    let trials = numbers.par_iter().filter_map(|&n_clusters| trial(n_clusters, first));
-    let mut trials: Vec<(f64, CriterionAt)> = trials.collect();
-    let near = best(trials.iter().map(|(_, at)| at)).map(|best| best.silhouette - NEAR_THE_BEST * best.standard_error);
-    trials.par_iter_mut().filter(|(_, at)| near.is_some_and(|near| at.silhouette >= near)).for_each(|tried| {
-        if let Some(again) = trial(tried.1.n_clusters, others).filter(|again| again.0 < tried.0) {
-            *tried = again;
-        }
+    // Only numbers below this one begin with the other sequences.
+    let near = least_near(&trials, NEAR_THE_BEST);
+    let above = trials.iter().rposition(|trial| trial.at.silhouette >= near).and_then(|last| numbers.get(last + 1));
+    sequences.extend(search.sequences(SEQUENCES / 2..SEQUENCES, above.copied().unwrap_or(largest)));
+    let trials = go_on(trials, NEAR_THE_BEST, |Trial { mut fits, at }| {
+        fits.extend(search.fits(at.n_clusters, &sequences[SEQUENCES / 2..], STOP));
+        search.trial(fits)
     });
-    let mut curve: Vec<CriterionAt> = trials.into_iter().map(|(_, at)| at).collect();
-    let between = beside_the_best(&curve).into_par_iter().filter_map(|n_clusters| trial(n_clusters, &sequences));
-    let between: Vec<CriterionAt> = between.map(|(_, at)| at).collect();
-    curve.extend(between);
+    let mut curve: Vec<CriterionAt> = trials.into_iter().map(|trial| trial.at).collect();
+    let between = beside_the_best(&curve).into_par_iter();
+    let between = between.filter_map(|n| search.trial(search.fits(n, &sequences, STOP)));
+    let between: Vec<Trial> = between.collect();
+    curve.extend(between.into_iter().map(|trial| trial.at));
     curve.sort_by_key(|at| at.n_clusters);
     let chosen = best(curve.iter()).and_then(|best| {
         let least = best.silhouette - best.standard_error;
         curve.iter().rfind(|at| at.silhouette >= least)
     });
-    (chosen.map_or((*range.start()).max(1), |at| at.n_clusters), curve)
+    (chosen.map_or(largest, |at| at.n_clusters), curve)
+}
+
+/// What all numbers are tried on.
+struct Search<'p, 'a> {
+    prepared: &'p Prepared<'a>,
+    /// `(n, dim)`: the same rows side by side.
+    rows: Array2<f32>,
+    seed: u64,
+}
+
+/// A number of clusters that is tried.
+struct Trial {
+    fits: Vec<Fitted>,
+    /// The criterion of the one with the least inertia.
+    at: CriterionAt,
+}
+
+impl<'p, 'a> Search<'p, 'a> {
+    /// Some of the sequences of starts, so long.
+    fn sequences(&self, which: Range<usize>, n_clusters: usize) -> Vec<Sequence<'p, 'a>> {
+        let sequence = |i: usize| {
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(self.seed ^ i as u64);
+            let mut sequence = Sequence::new(self.prepared, vec![1.0; self.rows.nrows()], &mut random);
+            sequence.extend_to(n_clusters, &mut random);
+            sequence
+        };
+        which.into_par_iter().map(sequence).collect()
+    }
+
+    fn fits(&self, n_clusters: usize, sequences: &[Sequence], stop: Stop) -> Vec<Fitted> {
+        sequences.par_iter().map(|sequence| lloyd(self.prepared, sequence.starts(n_clusters), stop)).collect()
+    }
+
+    /// None without fits.
+    fn trial(&self, fits: Vec<Fitted>) -> Option<Trial> {
+        let best = fits.iter().min_by(|a, b| a.inertia.total_cmp(&b.inertia))?;
+        Some(Trial { at: criterion(&self.rows, best), fits })
+    }
+}
+
+/// The least criterion that is within so many standard errors of the best.
+fn least_near(trials: &[Trial], n_errors: f32) -> f32 {
+    let best = best(trials.iter().map(|trial| &trial.at));
+    best.map_or(f32::INFINITY, |best| best.silhouette - n_errors * best.standard_error)
+}
+
+/// Takes a step with those within so many standard errors of the best.
+fn go_on(trials: Vec<Trial>, n_errors: f32, step: impl Fn(Trial) -> Option<Trial> + Sync) -> Vec<Trial> {
+    let least = least_near(&trials, n_errors);
+    let next = |trial: Trial| if trial.at.silhouette >= least { step(trial) } else { Some(trial) };
+    trials.into_par_iter().filter_map(next).collect()
 }
 
 /// The numbers half-way between the best and those beside it that have not been tried.
@@ -109,15 +159,15 @@ fn best<'a>(curve: impl Iterator<Item = &'a CriterionAt>) -> Option<CriterionAt>
 /// The criterion of `(n, dim)` rows whose clusters are those of `fitted`.
 fn criterion(rows: &Array2<f32>, fitted: &Fitted) -> CriterionAt {
     let n_clusters = fitted.centroids.nrows();
-    let (sizes, means) = means(rows, &fitted.clusters, n_clusters);
+    let (sizes, means) = means(rows, &fitted.standings, n_clusters);
     let norms: Vec<f64> = means.outer_iter().map(|c| f64::from(c.dot(&c)).sqrt()).collect();
-    let blocks = rows.axis_chunks_iter(Axis(0), BLOCK).into_par_iter().zip(fitted.clusters.par_chunks(BLOCK));
+    let blocks = rows.axis_chunks_iter(Axis(0), BLOCK).into_par_iter().zip(fitted.standings.par_chunks(BLOCK));
     let silhouettes: Vec<f64> = blocks
-        .flat_map_iter(|(rows, clusters)| {
+        .flat_map_iter(|(rows, standings)| {
             let mut products = Array2::zeros((rows.nrows(), n_clusters));
             similarity::products(rows, means.view(), products.view_mut());
-            let of_row = |(i, &cluster): (usize, &u32)| {
-                let (own, norm) = (cluster as usize, f64::from(rows.row(i).dot(&rows.row(i))));
+            let of_row = |(i, standing): (usize, &Standing)| {
+                let (own, norm) = (standing.cluster as usize, f64::from(rows.row(i).dot(&rows.row(i))));
                 let cosine = |c: usize| f64::from(products[[i, c]]) / (norms[c] * norm.sqrt()).max(f64::MIN_POSITIVE);
                 let others = (0..n_clusters).filter(|&c| c != own && sizes[c] > 0.0).map(cosine);
                 let next = 1.0 - others.fold(-1.0, f64::max);
@@ -128,7 +178,7 @@ fn criterion(rows: &Array2<f32>, fitted: &Fitted) -> CriterionAt {
                 // Alone in its cluster, a row says nothing for it (Rousseeuw 1987).
                 if size < 2.0 { 0.0 } else { (next - own) / next.max(own).max(f64::MIN_POSITIVE) }
             };
-            clusters.iter().enumerate().map(of_row).collect::<Vec<_>>()
+            standings.iter().enumerate().map(of_row).collect::<Vec<_>>()
         })
         .collect();
     let n = silhouettes.len() as f64;
@@ -139,12 +189,12 @@ fn criterion(rows: &Array2<f32>, fitted: &Fitted) -> CriterionAt {
 
 /// The sizes of the clusters and their `(k, dim)` means. (The centroids of a fit that was cut short are
 /// the means of one assignment earlier.)
-fn means(rows: &Array2<f32>, clusters: &[u32], n_clusters: usize) -> (Vec<f64>, Array2<f32>) {
+fn means(rows: &Array2<f32>, standings: &[Standing], n_clusters: usize) -> (Vec<f64>, Array2<f32>) {
     let mut sums: Array2<f64> = Array2::zeros((n_clusters, rows.ncols()));
     let mut sizes = vec![0.0f64; n_clusters];
-    for (row, &cluster) in rows.outer_iter().zip(clusters) {
-        sizes[cluster as usize] += 1.0;
-        sums.row_mut(cluster as usize).iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    for (row, standing) in rows.outer_iter().zip(standings) {
+        sizes[standing.cluster as usize] += 1.0;
+        sums.row_mut(standing.cluster as usize).iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
     }
     let means = Array2::from_shape_fn(sums.dim(), |(c, j)| (sums[[c, j]] / sizes[c].max(1.0)) as f32);
     (sizes, means)
@@ -162,19 +212,15 @@ mod tests {
         // Two clusters of two unit rows 60° apart, opposite each other.
         let (x, y) = (0.75f32.sqrt(), 0.5);
         let rows = array![[x, y], [x, -y], [-x, y], [-x, -y]];
-        let fitted = Fitted {
-            centroids: array![[x, 0.0], [-x, 0.0]],
-            inertia: 1.0,
-            clusters: vec![0, 0, 1, 1],
-            n_iterations: 1,
-        };
+        let standings = |clusters: [u32; 4]| clusters.map(|cluster| Standing { cluster, distance: 0.25 }).to_vec();
+        let fitted = Fitted::new(array![[x, 0.0], [-x, 0.0]], standings([0, 0, 1, 1]), 1);
         // To the own centroid without itself, the other row: 1 − cos 60° = 0.5; to the other centroid
         // 1 − cos 150° = 1 + √0.75.
         let expected = 1.0 - 0.5 / (1.0 + x);
         let found = criterion(&rows, &fitted);
         assert!((found.silhouette - expected).abs() < 1e-6 && found.standard_error < 1e-4, "{found:?}");
         // Alone in their clusters, rows count 0.
-        let fitted = Fitted { clusters: vec![0, 0, 0, 1], ..fitted };
+        let fitted = Fitted { standings: standings([0, 0, 0, 1]), ..fitted };
         assert!(criterion(&rows, &fitted).silhouette < expected);
     }
 

@@ -16,6 +16,7 @@ use ndarray::{Array1, Array2, ArrayBase, Data, Ix2};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
+use starts::Starts;
 use training::{Order, Prepared, Training};
 
 /// From this many clusters on, k-means‖ finds starts as good in less time than k-means++.
@@ -192,7 +193,7 @@ pub struct KMeans {
 }
 
 /// Chooses so many starts.
-type Start = fn(&Prepared, usize, &mut Xoshiro256PlusPlus) -> Array2<f32>;
+type Start = fn(&Prepared, usize, &mut Xoshiro256PlusPlus) -> Starts;
 
 impl KMeansValidParams {
     /// Fits on a sample of these rows, and says which cluster each row of the sample is in.
@@ -211,7 +212,7 @@ impl KMeansValidParams {
                 if found != expected || centroids.iter().any(|value| !value.is_finite()) {
                     return Err(KMeansError::Given { found, expected });
                 }
-                return Ok(lloyd::lloyd(&prepared, centroids.clone(), last));
+                return Ok(lloyd::lloyd(&prepared, centroids.clone().into(), last));
             }
             Init::Random => starts::random,
             Init::Auto if n_clusters < MIN_CLUSTERS_FOR_PARALLEL => starts::plus_plus,
@@ -236,12 +237,7 @@ impl KMeansValidParams {
             best_of(streams.into_iter().map(fit))
         };
         let best = best.ok_or(KMeansError::Parameter("restarts"))?;
-        if best.n_iterations >= max_iterations {
-            return Ok(best);
-        }
-        let left = Stop { max_iterations: max_iterations - best.n_iterations, ..last };
-        let ended = lloyd::lloyd(&prepared, best.centroids, left);
-        Ok(Fitted { n_iterations: best.n_iterations + ended.n_iterations, ..ended })
+        Ok(best.go_on(&prepared, last))
     }
 }
 
@@ -252,8 +248,8 @@ impl<D: Data<Elem = f32>, T> Fit<ArrayBase<D, Ix2>, T, KMeansError> for KMeansVa
         let rows = dataset.records().view();
         let all: Vec<u32> = (0..rows.nrows() as u32).collect();
         let order = Order::by_digest(rows, &all, self.seed);
-        let Fitted { centroids, inertia, clusters, n_iterations } = self.fit_training(Training::new(rows, &order))?;
-        Ok(KMeans { centroids, inertia, n_rows: clusters.len(), n_iterations })
+        let Fitted { centroids, inertia, standings, n_iterations } = self.fit_training(Training::new(rows, &order))?;
+        Ok(KMeans { centroids, inertia, n_rows: standings.len(), n_iterations })
     }
 }
 

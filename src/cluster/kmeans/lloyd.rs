@@ -1,11 +1,12 @@
 //! Lloyd's iteration, exact.
 //!
-//! At first a row's distances to all centroids are one line of a blocked matrix product. From then on each
-//! row has a centroid, and only those matter that may be nearer: products in 8 bits find them
+//! A row's first distances to all centroids are one line of a blocked matrix product, unless the choice of the
+//! starts has told which is its nearest. From then on each row has a centroid, and only those matter that may be nearer: products in 8 bits find them
 //! (`similarity::CoarseRows`), and the few that they let through are compared in f32. Where the CPU has no
 //! kernel for that, every iteration is a matrix product. Sums are kept in f64 from one iteration to the next,
 //! and only rows that changed their cluster are moved.
 
+use super::starts::{Standing, Starts};
 use super::training::{BLOCK, Points, Prepared, Training};
 use ndarray::{Array2, Axis, Zip};
 use rayon::prelude::*;
@@ -29,22 +30,28 @@ pub(in crate::cluster) struct Fitted {
     /// Sum of squared distances of the training rows to these centroids.
     pub(in crate::cluster) inertia: f64,
     /// For each training row, in training order, the nearest of them.
-    pub(in crate::cluster) clusters: Vec<u32>,
+    pub(in crate::cluster) standings: Vec<Standing>,
     /// Times that the centroids were moved.
     pub(in crate::cluster) n_iterations: usize,
+}
+
+impl Fitted {
+    pub(in crate::cluster) fn new(centroids: Array2<f32>, standings: Vec<Standing>, n_iterations: usize) -> Self {
+        let inertia = standings.iter().map(|standing| f64::from(standing.distance)).sum();
+        Self { centroids, inertia, standings, n_iterations }
+    }
+
+    /// Iterates from where this ended.
+    pub(in crate::cluster) fn go_on(self, rows: &Prepared, stop: Stop) -> Self {
+        let left = Stop { max_iterations: stop.max_iterations.saturating_sub(self.n_iterations), ..stop };
+        let ended = lloyd(rows, Starts { centroids: self.centroids, known: self.standings }, left);
+        Self { n_iterations: self.n_iterations + ended.n_iterations, ..ended }
+    }
 }
 
 /// The fit with the least inertia, the first of equals.
 pub(in crate::cluster) fn best_of(fits: impl Iterator<Item = Fitted>) -> Option<Fitted> {
     fits.reduce(|best, next| if next.inertia < best.inertia { next } else { best })
-}
-
-/// What is known of a training row.
-#[derive(Clone, Copy)]
-struct Standing {
-    cluster: u32,
-    /// Squared distance to the cluster's centroid.
-    distance: f32,
 }
 
 /// A row that goes from one cluster (none at first) to another.
@@ -55,10 +62,10 @@ struct Change {
 }
 
 /// Iterates from `starts`. The clusters and the inertia are those of the centroids that are returned.
-pub(in crate::cluster) fn lloyd(rows: &Prepared, starts: Array2<f32>, stop: Stop) -> Fitted {
+pub(in crate::cluster) fn lloyd(rows: &Prepared, starts: Starts, stop: Stop) -> Fitted {
     let training = rows.training();
-    let mut centroids = starts;
-    let mut standings = first_standings(training, &centroids);
+    let Starts { mut centroids, known: mut standings } = starts;
+    standings.extend(training.nearest(standings.len(), centroids.view()).into_iter().map(Standing::from));
     let mut changes: Vec<Change> =
         (0..).zip(&standings).map(|(place, standing)| Change { place, from: NONE, to: standing.cluster }).collect();
     let mut sums = Sums::new(centroids.dim());
@@ -74,18 +81,7 @@ pub(in crate::cluster) fn lloyd(rows: &Prepared, starts: Array2<f32>, stop: Stop
             break;
         }
     }
-    Fitted {
-        inertia: standings.iter().map(|standing| f64::from(standing.distance)).sum(),
-        clusters: standings.iter().map(|standing| standing.cluster).collect(),
-        centroids,
-        n_iterations,
-    }
-}
-
-/// Where every row stands at first.
-fn first_standings(training: Training, centroids: &Array2<f32>) -> Vec<Standing> {
-    let nearest = training.nearest(centroids.view()).into_iter();
-    nearest.map(|nearest| Standing { cluster: nearest.centroid, distance: nearest.distance }).collect()
+    Fitted::new(centroids, standings, n_iterations)
 }
 
 /// Gives every row its nearest centroid, of equals the first, and returns what changed, in training order.
@@ -195,7 +191,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn lloyd(training: Training, starts: Array2<f32>, max_iterations: usize) -> Fitted {
-        super::lloyd(&Prepared::new(training), starts, Stop { max_iterations, rows_per_late_change: 1000 })
+        super::lloyd(&Prepared::new(training), starts.into(), Stop { max_iterations, rows_per_late_change: 1000 })
+    }
+
+    fn clusters(fitted: &Fitted) -> Vec<u32> {
+        fitted.standings.iter().map(|standing| standing.cluster).collect()
     }
 
     fn nearest(rows: &Array2<f32>, centroids: &Array2<f32>) -> Vec<similarity::Nearest> {
@@ -225,7 +225,21 @@ mod tests {
         let fitted = lloyd(Training::new(rows.view(), &Order::as_given(4)), array![[0.6f32, 0.2], [-9.0, -9.0]], 1);
         assert_eq!(fitted.centroids.row(1).to_vec(), [-1.0, 0.0]);
         assert!((&fitted.centroids.row(0) - &array![1.9 / 3.0, 1.0 / 3.0]).iter().all(|d: &f32| d.abs() < 1e-6));
-        assert_eq!(fitted.clusters, [0, 0, 0, 1]);
+        assert_eq!(clusters(&fitted), [0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_fit_that_goes_on_ends_like_one_that_was_not_cut_short() {
+        let (centres, noise) = (unit_rows(7, 12, 1), unit_rows(300, 12, 2));
+        let rows = Array2::from_shape_fn((300, 12), |(i, j)| centres[[i % 7, j]] + noise[[i, j]]);
+        let order = Order::as_given(300);
+        let prepared = Prepared::new(Training::new(rows.view(), &order));
+        let starts = || Starts::from(rows.slice(ndarray::s![..9, ..]).to_owned());
+        let stop = |max_iterations| Stop { max_iterations, rows_per_late_change: 1000 };
+        let whole = super::lloyd(&prepared, starts(), stop(20));
+        let in_two = super::lloyd(&prepared, starts(), stop(3)).go_on(&prepared, stop(20));
+        assert!(whole.n_iterations > 3);
+        assert_eq!((whole.n_iterations, clusters(&whole)), (in_two.n_iterations, clusters(&in_two)));
     }
 
     proptest! {
@@ -242,7 +256,7 @@ mod tests {
             let by_hand = by_hand(&rows, &starts, fitted.n_iterations);
             prop_assume!(by_hand.is_some());
             let (clusters, centroids) = by_hand.unwrap();
-            prop_assert_eq!(&fitted.clusters, &clusters);
+            prop_assert_eq!(super::tests::clusters(&fitted), clusters);
             prop_assert!((&fitted.centroids - &centroids).iter().all(|d| d.abs() < 1e-5));
             let inertia: f64 = nearest(&rows, &centroids).iter().map(|n| f64::from(n.distance)).sum();
             prop_assert!((fitted.inertia - inertia).abs() <= 1e-4 * n as f64);

@@ -10,6 +10,7 @@
 
 use super::training::{BLOCK, Order, Prepared, Training};
 use super::uniform;
+use crate::similarity::Nearest;
 use ndarray::{Array2, Axis};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
@@ -24,26 +25,50 @@ const MAX_TRIALS: usize = 12;
 /// Rounds of k-means‖, each of which draws about as many rows as there are centroids.
 const ROUNDS: usize = 4;
 
+/// What an iteration begins with.
+pub(in crate::cluster) struct Starts {
+    /// `(k, dim)`.
+    pub(super) centroids: Array2<f32>,
+    /// Where the first training rows stand among them, as far as the choice has shown.
+    pub(super) known: Vec<Standing>,
+}
+
+impl From<Array2<f32>> for Starts {
+    fn from(centroids: Array2<f32>) -> Self {
+        Self { centroids, known: vec![] }
+    }
+}
+
+/// The centroid that is nearest to a row, of equals the first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::cluster) struct Standing {
+    pub(in crate::cluster) cluster: u32,
+    /// Squared.
+    pub(in crate::cluster) distance: f32,
+}
+
+impl From<Nearest> for Standing {
+    fn from(nearest: Nearest) -> Self {
+        Self { cluster: nearest.centroid, distance: nearest.distance }
+    }
+}
+
 /// How many rows, the first, starts are chosen among.
 fn n_sampled(training: Training, n_clusters: usize) -> usize {
     let most = (ROWS_PER_CLUSTER * n_clusters).min(training.len() / 2).max(MIN_ROWS).max(n_clusters);
     most.min(training.len())
 }
 
-/// `(k, dim)` rows of the training by k-means++.
-pub(in crate::cluster) fn plus_plus(
-    rows: &Prepared,
-    n_clusters: usize,
-    random: &mut Xoshiro256PlusPlus,
-) -> Array2<f32> {
+/// Rows of the training by k-means++.
+pub(in crate::cluster) fn plus_plus(rows: &Prepared, n_clusters: usize, random: &mut Xoshiro256PlusPlus) -> Starts {
     let weights = vec![1.0; n_sampled(rows.training(), n_clusters)];
     let mut sequence = Sequence::new(rows, weights, random);
     sequence.extend_to(n_clusters, random);
-    sequence.centroids(n_clusters)
+    sequence.starts(n_clusters)
 }
 
-/// `(k, dim)` rows of the training by k-means‖.
-pub(in crate::cluster) fn parallel(rows: &Prepared, n_clusters: usize, random: &mut Xoshiro256PlusPlus) -> Array2<f32> {
+/// Rows of the training by k-means‖.
+pub(in crate::cluster) fn parallel(rows: &Prepared, n_clusters: usize, random: &mut Xoshiro256PlusPlus) -> Starts {
     let training = rows.training();
     let n = n_sampled(training, n_clusters);
     let mut drawn = vec![(uniform(random) * n as f64) as u32];
@@ -78,14 +103,14 @@ pub(in crate::cluster) fn parallel(rows: &Prepared, n_clusters: usize, random: &
     let candidates = Prepared::new(Training::new(candidates.view(), &order));
     let mut sequence = Sequence::new(&candidates, weights, random);
     sequence.extend_to(n_clusters.min(drawn.len()), random);
-    let chosen = sequence.centroids(n_clusters.min(drawn.len()));
+    let chosen = sequence.starts(n_clusters.min(drawn.len())).centroids;
     // By chance too few rows may have been drawn: the first of the sample make up for them.
     let missing = training.gather(0..(n_clusters - chosen.nrows()) as u32);
-    ndarray::concatenate![Axis(0), chosen, missing]
+    ndarray::concatenate![Axis(0), chosen, missing].into()
 }
 
-/// `(k, dim)` different rows of the training.
-pub(in crate::cluster) fn random(rows: &Prepared, n_clusters: usize, random: &mut Xoshiro256PlusPlus) -> Array2<f32> {
+/// Different rows of the training.
+pub(in crate::cluster) fn random(rows: &Prepared, n_clusters: usize, random: &mut Xoshiro256PlusPlus) -> Starts {
     let training = rows.training();
     // Selection sampling (Knuth, The Art of Computer Programming, volume 2, algorithm 3.4.2 S).
     let n = training.len();
@@ -96,7 +121,7 @@ pub(in crate::cluster) fn random(rows: &Prepared, n_clusters: usize, random: &mu
         take
     });
     let chosen: Vec<u32> = chosen.map(|place| place as u32).collect();
-    training.gather(chosen.into_iter())
+    training.gather(chosen.into_iter()).into()
 }
 
 /// A sequence of greedy k-means++ centroids, which can be made longer.
@@ -108,6 +133,8 @@ pub(in crate::cluster) struct Sequence<'p, 'a> {
     chosen: Vec<u32>,
     /// For each row its squared distance to the nearest centroid.
     least: Vec<f32>,
+    /// For each centroid the rows that it is nearer to than those before it, and their squared distances.
+    nearer: Vec<Vec<(u32, f32)>>,
 }
 
 impl<'p, 'a> Sequence<'p, 'a> {
@@ -116,7 +143,7 @@ impl<'p, 'a> Sequence<'p, 'a> {
         let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
         let first = pick(weights.iter().map(|&weight| f64::from(weight)), uniform(random) * total) as u32;
         let least = vec![f32::INFINITY; weights.len()];
-        let mut sequence = Self { rows, weights, chosen: vec![], least };
+        let mut sequence = Self { rows, weights, chosen: vec![], least, nearer: vec![] };
         let nearer = sequence.nearer(&[first]);
         sequence.choose(first, 0, &nearer);
         sequence
@@ -142,16 +169,22 @@ impl<'p, 'a> Sequence<'p, 'a> {
         }
     }
 
-    /// `(k, dim)`: the first `n_clusters` of the sequence.
-    pub(in crate::cluster) fn centroids(&self, n_clusters: usize) -> Array2<f32> {
-        self.rows.training().gather(self.chosen[..n_clusters].iter().copied())
+    /// The first `n_clusters` of the sequence.
+    pub(in crate::cluster) fn starts(&self, n_clusters: usize) -> Starts {
+        let mut known = vec![Standing { cluster: 0, distance: f32::INFINITY }; self.least.len()];
+        for (cluster, nearer) in (0..).zip(&self.nearer[..n_clusters]) {
+            nearer.iter().for_each(|&(place, distance)| known[place as usize] = Standing { cluster, distance });
+        }
+        Starts { centroids: self.rows.training().gather(self.chosen[..n_clusters].iter().copied()), known }
     }
 
     fn choose(&mut self, row: u32, trial: u32, nearer: &[Vec<Nearer>]) {
         self.chosen.push(row);
-        for nearer in nearer.iter().flatten().filter(|nearer| nearer.trial == trial) {
-            self.least[nearer.place as usize] = nearer.distance;
-        }
+        let of_trial = nearer.iter().flatten().filter(|nearer| nearer.trial == trial);
+        let nearer = of_trial.filter(|nearer| nearer.distance < self.least[nearer.place as usize]);
+        let nearer: Vec<(u32, f32)> = nearer.map(|nearer| (nearer.place, nearer.distance)).collect();
+        nearer.iter().for_each(|&(place, distance)| self.least[place as usize] = distance);
+        self.nearer.push(nearer);
     }
 
     /// For each block of rows the sum of their weighted distances.
@@ -220,7 +253,7 @@ fn pick(shares: impl ExactSizeIterator<Item = f64>, draw: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::similarity::tests::unit_rows;
+    use crate::similarity::{self, tests::unit_rows};
     use ndarray::s;
     use proptest::prelude::*;
     use rand_xoshiro::rand_core::SeedableRng;
@@ -236,12 +269,12 @@ mod tests {
             let order = Order::by_digest(rows.view(), &(0..n as u32).collect::<Vec<_>>(), seed);
             let prepared = Prepared::new(Training::new(rows.view(), &order));
             for init in [plus_plus, parallel, random] {
-                let starts = init(&prepared, k, &mut Xoshiro256PlusPlus::seed_from_u64(seed));
+                let starts = init(&prepared, k, &mut Xoshiro256PlusPlus::seed_from_u64(seed)).centroids;
                 prop_assert_eq!(starts.dim(), (k, 5));
                 prop_assert!(starts.outer_iter().all(|start| is_row(&rows, start)));
             }
             for init in [plus_plus, random] {
-                let starts = init(&prepared, k, &mut Xoshiro256PlusPlus::seed_from_u64(seed));
+                let starts = init(&prepared, k, &mut Xoshiro256PlusPlus::seed_from_u64(seed)).centroids;
                 let is_new = |i: usize| !is_row(&starts.slice(s![..i, ..]).to_owned(), starts.row(i));
                 prop_assert!((0..k).all(is_new));
             }
@@ -259,7 +292,14 @@ mod tests {
             let mut grown = Sequence::new(&rows, vec![1.0; n], &mut in_steps);
             for k in 1..=7 {
                 grown.extend_to(k, &mut in_steps);
-                prop_assert_eq!(whole.centroids(k), grown.centroids(k));
+                let (of_whole, of_grown) = (whole.starts(k), grown.starts(k));
+                prop_assert_eq!(&of_whole.centroids, &of_grown.centroids);
+                prop_assert_eq!(&of_whole.known, &of_grown.known);
+                for (row, known) in rows.training().gather(0..n as u32).outer_iter().zip(of_whole.known) {
+                    let distances = of_whole.centroids.outer_iter().map(|c| similarity::squared_distance(row, c));
+                    let nearest = (0..).zip(distances).min_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+                    prop_assert_eq!((known.cluster, known.distance), nearest);
+                }
             }
         }
     }

@@ -88,10 +88,10 @@ impl<'a> Training<'a> {
         self.order[place as usize] as usize
     }
 
-    /// For each row, in this order, the nearest of the `(k, dim)` centroids.
-    pub(in crate::cluster) fn nearest(&self, centroids: ArrayView2<f32>) -> Vec<Nearest> {
+    /// For each row from the place `start` on, in this order, the nearest of the `(k, dim)` centroids.
+    pub(in crate::cluster) fn nearest(&self, start: usize, centroids: ArrayView2<f32>) -> Vec<Nearest> {
         let nearest_to = NearestTo::new(centroids);
-        let places: Vec<u32> = (0..self.len() as u32).collect();
+        let places: Vec<u32> = (start as u32..self.len() as u32).collect();
         let block = |places: &[u32]| nearest_to.of_rows(self.gather(places.iter().copied()).view());
         places.par_chunks(BLOCK).flat_map_iter(block).collect()
     }
