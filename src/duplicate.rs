@@ -2,8 +2,8 @@
 //!
 //! A pair is of the strongest kind that holds:
 //! - **exact**: the same text after normalisation;
-//! - **near**: an edited copy, at least 0.45 of all word shingles are shared (Jaccard);
-//! - **excerpt**: one is contained in the other, at least 0.85 of the shorter text's shingles are in
+//! - **near**: an edited copy, at least half of all word shingles are shared (Jaccard);
+//! - **excerpt**: one is contained in the other, at least 0.8 of the shorter text's shingles are in
 //!   the longer one;
 //! - **reworded**: the same meaning in other words, cosine of at least the threshold.
 //!
@@ -86,11 +86,11 @@ pub struct DuplicateOptions {
     pub kinds: Vec<Kind>,
     /// Least cosine of a reworded pair, above 0 and at most 1; default 0.9.
     pub threshold: f32,
-    /// Least Jaccard similarity of the shingle sets of a near pair; default 0.45.
+    /// Least Jaccard similarity of the shingle sets of a near pair; default 0.5.
     pub min_jaccard: f32,
-    /// Least share of the shorter text's shingles in the longer text of an excerpt pair; default 0.85.
+    /// Least share of the shorter text's shingles in the longer text of an excerpt pair; default 0.8.
     pub min_containment: f32,
-    /// An excerpt has at least this many words, and as many runs of two as so many different words
+    /// An excerpt has at least this many words, and as many runs of three as so many different words
     /// have, so that a stock phrase is none; where spaces do not tell words apart, two characters count
     /// as a word; default 8.
     pub min_excerpt_words: usize,
@@ -112,8 +112,8 @@ impl Default for DuplicateOptions {
         Self {
             kinds: Kind::ALL.to_vec(),
             threshold: 0.9,
-            min_jaccard: 0.45,
-            min_containment: 0.85,
+            min_jaccard: 0.5,
+            min_containment: 0.8,
             min_excerpt_words: 8,
             sources: PairSources::Any,
             min_group: 2,

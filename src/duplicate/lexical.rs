@@ -200,7 +200,7 @@ mod tests {
     fn by_hand(sets: &ShingleSets, options: &DuplicateOptions) -> Vec<LexicalPair> {
         let mut pairs = Vec::new();
         let is_long = |i: usize| {
-            sets.n_words(i) >= options.min_excerpt_words && sets.set(i).len() + 1 >= options.min_excerpt_words
+            sets.n_words(i) >= options.min_excerpt_words && sets.set(i).len() + 2 >= options.min_excerpt_words
         };
         for (a, b) in (0..sets.len()).flat_map(|a| (a + 1..sets.len()).map(move |b| (a, b))) {
             let n = sets.set(a).iter().filter(|s| sets.set(b).contains(s)).count();
