@@ -29,7 +29,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "target/release/refrain"
-FILES = ("report.json", "passages.parquet", "themes.csv", "duplicates.csv")
+FILES = ("report.json", "passages.parquet", "themes.csv", "duplicates.csv", "duplicates.parquet")
 # Of the time of the first run. The others go through it in pieces, and read their documents again in each.
 LATEST = 0.8
 
