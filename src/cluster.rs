@@ -16,7 +16,6 @@ pub use kmeans::{Init, KMeans, KMeansError, KMeansParams, KMeansValidParams};
 use crate::similarity;
 use crate::{Error, Result, Warning};
 use kmeans::lloyd::Fitted;
-use kmeans::starts::Standing;
 use kmeans::training::{Order, Training};
 use linfa::prelude::*;
 use linfa_clustering::KMeansInit;
@@ -207,9 +206,9 @@ pub fn cluster(rows: ArrayView2<f32>, representative_of: &[u32], options: &Clust
     if n_clusters > n_distinct {
         return Err(Error::TooManyClusters { n_clusters, n_distinct });
     }
-    let Fitted { centroids, inertia, standings, n_iterations } = fit(training, n_clusters, options)?;
+    let Fitted { centroids, inertia, nearest, n_iterations } = fit(training, n_clusters, options)?;
     let mut cluster_of = vec![0; rows.nrows()];
-    (0..).zip(standings).for_each(|(place, standing)| cluster_of[training.index(place)] = standing.cluster);
+    (0..).zip(nearest).for_each(|(place, nearest)| cluster_of[training.index(place)] = nearest.centroid);
     let cluster_of: Vec<u32> = representative_of.iter().map(|&i| cluster_of[i as usize]).collect();
     let (assignment, similarity) = assign(rows, &cluster_of, representative_of, &centroids, options.outliers);
     let (order, assignment, sizes) = number(&assignment, centroids.nrows());
@@ -240,7 +239,7 @@ fn fit(training: Training, n_clusters: usize, options: &ClusterOptions) -> Resul
                 .seed(options.seed);
             let fitted = params.check_ref().and_then(|params| params.fit_training(training));
             let fitted = fitted.map_err(|e| failed(e.to_string()))?;
-            if fitted.standings.len() == training.len() {
+            if fitted.nearest.len() == training.len() {
                 return Ok(fitted);
             }
             (fitted.centroids, fitted.n_iterations)
@@ -256,8 +255,8 @@ fn fit(training: Training, n_clusters: usize, options: &ClusterOptions) -> Resul
         }
     };
     // The fit was of a sample, or says nothing of its final centroids.
-    let standings = training.nearest(0, centroids.view()).into_iter().map(Standing::from).collect();
-    Ok(Fitted::new(centroids, standings, n_iterations))
+    let nearest = training.nearest(0, centroids.view());
+    Ok(Fitted::new(centroids, nearest, n_iterations))
 }
 
 /// For each row its cluster (none for an outlier; a row is one if its representative is), and its cosine

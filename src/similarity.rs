@@ -68,15 +68,13 @@ pub fn products(x: ArrayView2<f32>, y: ArrayView2<f32>, out: ArrayViewMut2<f32>)
     kernel::products(x, y, out);
 }
 
-/// The nearest centroid of a row and the runner-up.
+/// The nearest centroid of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nearest {
     /// Index of the nearest centroid; the lowest of equals.
     pub centroid: u32,
     /// Squared Euclidean distance to it, at least 0.
     pub distance: f32,
-    /// Squared Euclidean distance to the second nearest; infinite if there is one centroid.
-    pub second: f32,
 }
 
 /// The rows in blocks of [`BLOCK_ROWS`], the last one shorter.
@@ -109,9 +107,8 @@ impl<'a> NearestTo<'a> {
         self::products(rows, self.centroids, products.view_mut());
         let found = products.outer_iter().zip(rows.outer_iter()).map(|(products, row)| {
             // ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2): the nearest centroid has the largest difference.
-            let (centroid, best, second) = largest_two(products.as_slice().unwrap_or_default(), &self.half_norms);
-            let distance = |difference: f32| (row.dot(&row) - 2.0 * difference).max(0.0);
-            Nearest { centroid: centroid as u32, distance: distance(best), second: distance(second) }
+            let (centroid, difference) = largest(products.as_slice().unwrap_or_default(), &self.half_norms);
+            Nearest { centroid: centroid as u32, distance: (row.dot(&row) - 2.0 * difference).max(0.0) }
         });
         found.collect()
     }
@@ -170,14 +167,13 @@ impl pulp::WithSimd for SquaredDistance<'_> {
     }
 }
 
-/// The place of the largest `a[i] - b[i]` (the first of equals), it, and the second largest. Eight
-/// lanes, so that the compiler can keep them in vector registers.
-fn largest_two(a: &[f32], b: &[f32]) -> (usize, f32, f32) {
+/// The place of the largest `a[i] - b[i]` (the first of equals), and it. Eight lanes, so that the compiler
+/// can keep them in vector registers.
+fn largest(a: &[f32], b: &[f32]) -> (usize, f32) {
     const LANES: usize = 8;
-    let (mut best, mut second, mut at) = ([f32::NEG_INFINITY; LANES], [f32::NEG_INFINITY; LANES], [0u32; LANES]);
+    let (mut best, mut at) = ([f32::NEG_INFINITY; LANES], [0u32; LANES]);
     let mut take = |lane: usize, round: u32, value: f32| {
         let is_better = value > best[lane];
-        second[lane] = if is_better { best[lane] } else { second[lane].max(value) };
         at[lane] = if is_better { round } else { at[lane] };
         best[lane] = if is_better { value } else { best[lane] };
     };
@@ -196,8 +192,7 @@ fn largest_two(a: &[f32], b: &[f32]) -> (usize, f32, f32) {
         let is_better = best[lane] > best[winner] || (best[lane] >= best[winner] && place(lane) < place(winner));
         if is_better { lane } else { winner }
     });
-    let runner_up = (0..LANES).map(|lane| if lane == winner { second[lane] } else { best[lane] });
-    (place(winner), best[winner], runner_up.fold(f32::NEG_INFINITY, f32::max))
+    (place(winner), best[winner])
 }
 
 #[cfg(test)]
@@ -219,13 +214,12 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn the_largest_two_are_those_of_a_plain_search(a in proptest::collection::vec(-3i8..3, 1..70)) {
+        fn the_largest_is_that_of_a_plain_search(a in proptest::collection::vec(-3i8..3, 1..70)) {
             let a: Vec<f32> = a.into_iter().map(f32::from).collect();
             let b: Vec<f32> = (0..a.len()).map(|i| (i % 3) as f32).collect();
             let differences: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
             let first = (0..a.len()).rev().max_by(|&i, &j| differences[i].total_cmp(&differences[j])).unwrap();
-            let second = (0..a.len()).filter(|&i| i != first).map(|i| differences[i]).fold(f32::NEG_INFINITY, f32::max);
-            prop_assert_eq!(largest_two(&a, &b), (first, differences[first], second));
+            prop_assert_eq!(largest(&a, &b), (first, differences[first]));
         }
 
         #[test]
@@ -233,11 +227,10 @@ pub(crate) mod tests {
             let rows = unit_rows(n, 8, seed);
             let centroids = unit_rows(k, 8, !seed) * 0.7;
             for (row, found) in rows.outer_iter().zip(nearest(rows.view(), centroids.view())) {
-                let mut distances: Vec<f32> = centroids.outer_iter().map(|c| (&row - &c).mapv(|d| d * d).sum()).collect();
+                let distances: Vec<f32> = centroids.outer_iter().map(|c| (&row - &c).mapv(|d| d * d).sum()).collect();
                 prop_assert!((distances[found.centroid as usize] - found.distance).abs() < 1e-5);
-                distances.sort_by(f32::total_cmp);
-                prop_assert!((distances[0] - found.distance).abs() < 1e-5);
-                prop_assert!(k == 1 || (distances[1] - found.second).abs() < 1e-5);
+                let least = distances.into_iter().fold(f32::INFINITY, f32::min);
+                prop_assert!((least - found.distance).abs() < 1e-5);
             }
         }
     }

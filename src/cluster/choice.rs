@@ -16,9 +16,9 @@
 //! sequences. Numbers that stand between the best and the ones beside it are tried last.
 
 use super::kmeans::lloyd::{Fitted, Stop, lloyd};
-use super::kmeans::starts::{Sequence, Standing};
+use super::kmeans::starts::Sequence;
 use super::kmeans::training::{BLOCK, Prepared, Training};
-use crate::similarity;
+use crate::similarity::{self, Nearest};
 use ndarray::{Array2, Axis};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -159,15 +159,15 @@ fn best<'a>(curve: impl Iterator<Item = &'a CriterionAt>) -> Option<CriterionAt>
 /// The criterion of `(n, dim)` rows whose clusters are those of `fitted`.
 fn criterion(rows: &Array2<f32>, fitted: &Fitted) -> CriterionAt {
     let n_clusters = fitted.centroids.nrows();
-    let (sizes, means) = means(rows, &fitted.standings, n_clusters);
+    let (sizes, means) = means(rows, &fitted.nearest, n_clusters);
     let norms: Vec<f64> = means.outer_iter().map(|c| f64::from(c.dot(&c)).sqrt()).collect();
-    let blocks = rows.axis_chunks_iter(Axis(0), BLOCK).into_par_iter().zip(fitted.standings.par_chunks(BLOCK));
+    let blocks = rows.axis_chunks_iter(Axis(0), BLOCK).into_par_iter().zip(fitted.nearest.par_chunks(BLOCK));
     let silhouettes: Vec<f64> = blocks
-        .flat_map_iter(|(rows, standings)| {
+        .flat_map_iter(|(rows, nearest)| {
             let mut products = Array2::zeros((rows.nrows(), n_clusters));
             similarity::products(rows, means.view(), products.view_mut());
-            let of_row = |(i, standing): (usize, &Standing)| {
-                let (own, norm) = (standing.cluster as usize, f64::from(rows.row(i).dot(&rows.row(i))));
+            let of_row = |(i, nearest): (usize, &Nearest)| {
+                let (own, norm) = (nearest.centroid as usize, f64::from(rows.row(i).dot(&rows.row(i))));
                 let cosine = |c: usize| f64::from(products[[i, c]]) / (norms[c] * norm.sqrt()).max(f64::MIN_POSITIVE);
                 let others = (0..n_clusters).filter(|&c| c != own && sizes[c] > 0.0).map(cosine);
                 let next = 1.0 - others.fold(-1.0, f64::max);
@@ -178,7 +178,7 @@ fn criterion(rows: &Array2<f32>, fitted: &Fitted) -> CriterionAt {
                 // Alone in its cluster, a row says nothing for it (Rousseeuw 1987).
                 if size < 2.0 { 0.0 } else { (next - own) / next.max(own).max(f64::MIN_POSITIVE) }
             };
-            standings.iter().enumerate().map(of_row).collect::<Vec<_>>()
+            nearest.iter().enumerate().map(of_row).collect::<Vec<_>>()
         })
         .collect();
     let n = silhouettes.len() as f64;
@@ -189,12 +189,12 @@ fn criterion(rows: &Array2<f32>, fitted: &Fitted) -> CriterionAt {
 
 /// The sizes of the clusters and their `(k, dim)` means. (The centroids of a fit that was cut short are
 /// the means of one assignment earlier.)
-fn means(rows: &Array2<f32>, standings: &[Standing], n_clusters: usize) -> (Vec<f64>, Array2<f32>) {
+fn means(rows: &Array2<f32>, nearest: &[Nearest], n_clusters: usize) -> (Vec<f64>, Array2<f32>) {
     let mut sums: Array2<f64> = Array2::zeros((n_clusters, rows.ncols()));
     let mut sizes = vec![0.0f64; n_clusters];
-    for (row, standing) in rows.outer_iter().zip(standings) {
-        sizes[standing.cluster as usize] += 1.0;
-        sums.row_mut(standing.cluster as usize).iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    for (row, nearest) in rows.outer_iter().zip(nearest) {
+        sizes[nearest.centroid as usize] += 1.0;
+        sums.row_mut(nearest.centroid as usize).iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
     }
     let means = Array2::from_shape_fn(sums.dim(), |(c, j)| (sums[[c, j]] / sizes[c].max(1.0)) as f32);
     (sizes, means)
@@ -212,15 +212,15 @@ mod tests {
         // Two clusters of two unit rows 60° apart, opposite each other.
         let (x, y) = (0.75f32.sqrt(), 0.5);
         let rows = array![[x, y], [x, -y], [-x, y], [-x, -y]];
-        let standings = |clusters: [u32; 4]| clusters.map(|cluster| Standing { cluster, distance: 0.25 }).to_vec();
-        let fitted = Fitted::new(array![[x, 0.0], [-x, 0.0]], standings([0, 0, 1, 1]), 1);
+        let nearest = |clusters: [u32; 4]| clusters.map(|centroid| Nearest { centroid, distance: 0.25 }).to_vec();
+        let fitted = Fitted::new(array![[x, 0.0], [-x, 0.0]], nearest([0, 0, 1, 1]), 1);
         // To the own centroid without itself, the other row: 1 − cos 60° = 0.5; to the other centroid
         // 1 − cos 150° = 1 + √0.75.
         let expected = 1.0 - 0.5 / (1.0 + x);
         let found = criterion(&rows, &fitted);
         assert!((found.silhouette - expected).abs() < 1e-6 && found.standard_error < 1e-4, "{found:?}");
         // Alone in their clusters, rows count 0.
-        let fitted = Fitted { standings: standings([0, 0, 0, 1]), ..fitted };
+        let fitted = Fitted { nearest: nearest([0, 0, 0, 1]), ..fitted };
         assert!(criterion(&rows, &fitted).silhouette < expected);
     }
 

@@ -1,13 +1,14 @@
 //! Lloyd's iteration, exact.
 //!
 //! A row's first distances to all centroids are one line of a blocked matrix product, unless the choice of the
-//! starts has told which is its nearest. From then on each row has a centroid, and only those matter that may be nearer: products in 8 bits find them
-//! (`similarity::CoarseRows`), and the few that they let through are compared in f32. Where the CPU has no
-//! kernel for that, every iteration is a matrix product. Sums are kept in f64 from one iteration to the next,
-//! and only rows that changed their cluster are moved.
+//! starts has told which is its nearest. From then on each row has a centroid, and only those matter that may
+//! be nearer: products in 8 bits find them (`similarity::CoarseRows`), and the few that they let through are
+//! compared in f32. Where the CPU has no kernel for that, every iteration is a matrix product. Sums are kept in
+//! f64 from one iteration to the next, and only rows that changed their cluster are moved.
 
-use super::starts::{Standing, Starts};
+use super::starts::Starts;
 use super::training::{BLOCK, Points, Prepared, Training};
+use crate::similarity::Nearest;
 use ndarray::{Array2, Axis, Zip};
 use rayon::prelude::*;
 
@@ -30,21 +31,21 @@ pub(in crate::cluster) struct Fitted {
     /// Sum of squared distances of the training rows to these centroids.
     pub(in crate::cluster) inertia: f64,
     /// For each training row, in training order, the nearest of them.
-    pub(in crate::cluster) standings: Vec<Standing>,
+    pub(in crate::cluster) nearest: Vec<Nearest>,
     /// Times that the centroids were moved.
     pub(in crate::cluster) n_iterations: usize,
 }
 
 impl Fitted {
-    pub(in crate::cluster) fn new(centroids: Array2<f32>, standings: Vec<Standing>, n_iterations: usize) -> Self {
-        let inertia = standings.iter().map(|standing| f64::from(standing.distance)).sum();
-        Self { centroids, inertia, standings, n_iterations }
+    pub(in crate::cluster) fn new(centroids: Array2<f32>, nearest: Vec<Nearest>, n_iterations: usize) -> Self {
+        let inertia = nearest.iter().map(|nearest| f64::from(nearest.distance)).sum();
+        Self { centroids, inertia, nearest, n_iterations }
     }
 
     /// Iterates from where this ended.
     pub(in crate::cluster) fn go_on(self, rows: &Prepared, stop: Stop) -> Self {
         let left = Stop { max_iterations: stop.max_iterations.saturating_sub(self.n_iterations), ..stop };
-        let ended = lloyd(rows, Starts { centroids: self.centroids, known: self.standings }, left);
+        let ended = lloyd(rows, Starts { centroids: self.centroids, known: self.nearest }, left);
         Self { n_iterations: self.n_iterations + ended.n_iterations, ..ended }
     }
 }
@@ -64,36 +65,36 @@ struct Change {
 /// Iterates from `starts`. The clusters and the inertia are those of the centroids that are returned.
 pub(in crate::cluster) fn lloyd(rows: &Prepared, starts: Starts, stop: Stop) -> Fitted {
     let training = rows.training();
-    let Starts { mut centroids, known: mut standings } = starts;
-    standings.extend(training.nearest(standings.len(), centroids.view()).into_iter().map(Standing::from));
+    let Starts { mut centroids, known: mut nearest } = starts;
+    nearest.extend(training.nearest(nearest.len(), centroids.view()));
     let mut changes: Vec<Change> =
-        (0..).zip(&standings).map(|(place, standing)| Change { place, from: NONE, to: standing.cluster }).collect();
+        (0..).zip(&nearest).map(|(place, nearest)| Change { place, from: NONE, to: nearest.centroid }).collect();
     let mut sums = Sums::new(centroids.dim());
     let mut n_iterations = 0;
     while n_iterations < stop.max_iterations {
         sums.apply(training, &changes);
-        let refilled = refill_empty(&sums.counts, &mut standings);
+        let refilled = refill_empty(&sums.counts, &mut nearest);
         sums.apply(training, &refilled);
         centroids = sums.means(&centroids);
         n_iterations += 1;
-        changes = assign(&rows.points(centroids.view()), &mut standings);
+        changes = assign(&rows.points(centroids.view()), &mut nearest);
         if changes.len() <= training.len() / stop.rows_per_late_change {
             break;
         }
     }
-    Fitted::new(centroids, standings, n_iterations)
+    Fitted::new(centroids, nearest, n_iterations)
 }
 
 /// Gives every row its nearest centroid, of equals the first, and returns what changed, in training order.
-fn assign(centroids: &Points, standings: &mut [Standing]) -> Vec<Change> {
-    let blocks = standings.par_chunks_mut(BLOCK).enumerate();
-    let changes = blocks.flat_map_iter(|(block, standings)| {
+fn assign(centroids: &Points, nearest: &mut [Nearest]) -> Vec<Change> {
+    let blocks = nearest.par_chunks_mut(BLOCK).enumerate();
+    let changes = blocks.flat_map_iter(|(block, nearest)| {
         let start = (block * BLOCK) as u32;
-        let before: Vec<u32> = standings.iter().map(|standing| standing.cluster).collect();
-        (start..).zip(&mut *standings).for_each(|(place, standing)| {
-            standing.distance = centroids.distance(place, standing.cluster);
+        let before: Vec<u32> = nearest.iter().map(|nearest| nearest.centroid).collect();
+        (start..).zip(&mut *nearest).for_each(|(place, nearest)| {
+            nearest.distance = centroids.distance(place, nearest.centroid);
         });
-        let known: Vec<f32> = standings.iter().map(|standing| standing.distance).collect();
+        let known: Vec<f32> = nearest.iter().map(|nearest| nearest.distance).collect();
         centroids.maybe_as_near_as(start, &known, |place, cluster| {
             let i = (place - start) as usize;
             // The distance to its own is known.
@@ -101,39 +102,39 @@ fn assign(centroids: &Points, standings: &mut [Standing]) -> Vec<Change> {
                 return;
             }
             let distance = centroids.distance(place, cluster);
-            let standing = &mut standings[i];
-            if (distance, cluster) < (standing.distance, standing.cluster) {
-                *standing = Standing { cluster, distance };
+            let nearest = &mut nearest[i];
+            if (distance, cluster) < (nearest.distance, nearest.centroid) {
+                *nearest = Nearest { centroid: cluster, distance };
             }
         });
-        let change = |(place, (from, standing)): (u32, (u32, &Standing))| {
-            (standing.cluster != from).then_some(Change { place, from, to: standing.cluster })
+        let change = |(place, (from, nearest)): (u32, (u32, &Nearest))| {
+            (nearest.centroid != from).then_some(Change { place, from, to: nearest.centroid })
         };
-        (start..).zip(before.into_iter().zip(&*standings)).filter_map(change).collect::<Vec<_>>()
+        (start..).zip(before.into_iter().zip(&*nearest)).filter_map(change).collect::<Vec<_>>()
     });
     changes.collect()
 }
 
 /// A cluster without rows begins anew at one of the rows that are farthest from their centroids; such
 /// a row must leave its old cluster with at least one other.
-fn refill_empty(counts: &[u32], standings: &mut [Standing]) -> Vec<Change> {
+fn refill_empty(counts: &[u32], nearest: &mut [Nearest]) -> Vec<Change> {
     let mut counts = counts.to_vec();
     let empty: Vec<u32> = (0..counts.len() as u32).filter(|&cluster| counts[cluster as usize] == 0).collect();
     if empty.is_empty() {
         return vec![];
     }
-    let mut far: Vec<u32> = (0..standings.len() as u32).collect();
-    let distance = |place: u32| standings[place as usize].distance;
+    let mut far: Vec<u32> = (0..nearest.len() as u32).collect();
+    let distance = |place: u32| nearest[place as usize].distance;
     far.sort_by(|&a, &b| distance(b).total_cmp(&distance(a)).then(a.cmp(&b)));
     let mut far = far.into_iter();
     let mut changes = Vec::new();
     for to in empty {
-        let taken = far.find(|&place| counts[standings[place as usize].cluster as usize] > 1);
+        let taken = far.find(|&place| counts[nearest[place as usize].centroid as usize] > 1);
         let Some(place) = taken else { break };
-        let standing = &mut standings[place as usize];
-        counts[standing.cluster as usize] -= 1;
-        changes.push(Change { place, from: standing.cluster, to });
-        *standing = Standing { cluster: to, distance: 0.0 };
+        let nearest = &mut nearest[place as usize];
+        counts[nearest.centroid as usize] -= 1;
+        changes.push(Change { place, from: nearest.centroid, to });
+        *nearest = Nearest { centroid: to, distance: 0.0 };
     }
     changes
 }
@@ -195,7 +196,7 @@ mod tests {
     }
 
     fn clusters(fitted: &Fitted) -> Vec<u32> {
-        fitted.standings.iter().map(|standing| standing.cluster).collect()
+        fitted.nearest.iter().map(|nearest| nearest.centroid).collect()
     }
 
     fn nearest(rows: &Array2<f32>, centroids: &Array2<f32>) -> Vec<similarity::Nearest> {

@@ -30,26 +30,12 @@ pub(in crate::cluster) struct Starts {
     /// `(k, dim)`.
     pub(super) centroids: Array2<f32>,
     /// Where the first training rows stand among them, as far as the choice has shown.
-    pub(super) known: Vec<Standing>,
+    pub(super) known: Vec<Nearest>,
 }
 
 impl From<Array2<f32>> for Starts {
     fn from(centroids: Array2<f32>) -> Self {
         Self { centroids, known: vec![] }
-    }
-}
-
-/// The centroid that is nearest to a row, of equals the first.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::cluster) struct Standing {
-    pub(in crate::cluster) cluster: u32,
-    /// Squared.
-    pub(in crate::cluster) distance: f32,
-}
-
-impl From<Nearest> for Standing {
-    fn from(nearest: Nearest) -> Self {
-        Self { cluster: nearest.centroid, distance: nearest.distance }
     }
 }
 
@@ -171,9 +157,9 @@ impl<'p, 'a> Sequence<'p, 'a> {
 
     /// The first `n_clusters` of the sequence.
     pub(in crate::cluster) fn starts(&self, n_clusters: usize) -> Starts {
-        let mut known = vec![Standing { cluster: 0, distance: f32::INFINITY }; self.least.len()];
-        for (cluster, nearer) in (0..).zip(&self.nearer[..n_clusters]) {
-            nearer.iter().for_each(|&(place, distance)| known[place as usize] = Standing { cluster, distance });
+        let mut known = vec![Nearest { centroid: 0, distance: f32::INFINITY }; self.least.len()];
+        for (centroid, nearer) in (0..).zip(&self.nearer[..n_clusters]) {
+            nearer.iter().for_each(|&(place, distance)| known[place as usize] = Nearest { centroid, distance });
         }
         Starts { centroids: self.rows.training().gather(self.chosen[..n_clusters].iter().copied()), known }
     }
@@ -298,7 +284,7 @@ mod tests {
                 for (row, known) in rows.training().gather(0..n as u32).outer_iter().zip(of_whole.known) {
                     let distances = of_whole.centroids.outer_iter().map(|c| similarity::squared_distance(row, c));
                     let nearest = (0..).zip(distances).min_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
-                    prop_assert_eq!((known.cluster, known.distance), nearest);
+                    prop_assert_eq!((known.centroid, known.distance), nearest);
                 }
             }
         }
