@@ -7,9 +7,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 fn report(cache: &Path, place: &Path, input: &str) -> serde_json::Value {
+    report_with(&[], cache, place, input)
+}
+
+fn report_with(options: &[&str], cache: &Path, place: &Path, input: &str) -> serde_json::Value {
     let (cache, out) = (cache.to_str().unwrap(), place.to_str().unwrap());
     let library = runtime_library();
-    let output = run(&["report", input, "--cache-dir", cache, "--onnxruntime", &library, "-o", out]);
+    let report = ["report", input, "--cache-dir", cache, "--onnxruntime", &library, "-o", out];
+    let output = run(&[&report, options].concat());
     assert!(output.status.success(), "{}", stderr(&output));
     serde_json::from_slice(&std::fs::read(place.join("run.json")).unwrap()).unwrap()
 }
@@ -58,14 +63,19 @@ fn a_second_run_embeds_nothing_and_an_edited_document_only_what_changed() {
 #[test]
 fn a_killed_run_goes_on_where_it_stopped_and_ends_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let undisturbed = report(&folder.path().join("cache"), &folder.path().join("undisturbed"), &seeds());
+    // Small batches, so that there are many moments to kill at. The same in all runs: the batches that are
+    // left are then those that would have been made, and rows are the same to the last bit.
+    let small = ["--batch-tokens", "128"];
+    let place = folder.path().join("undisturbed");
+    let undisturbed = report_with(&small, &folder.path().join("cache"), &place, &seeds());
     let n_distinct = undisturbed["passages_embedded"].as_u64().unwrap();
     let cache = folder.path().join("killed");
     let mut kept = 0;
     // Killed as soon as the store has grown, three times over.
     for _ in 0..3 {
         let mut child = Command::new(env!("CARGO_BIN_EXE_refrain"))
-            .args(["report", &seeds(), "--batch-tokens", "128", "--cache-dir", cache.to_str().unwrap()])
+            .args(["report", &seeds(), "--cache-dir", cache.to_str().unwrap()])
+            .args(small)
             .args(["--onnxruntime", &runtime_library(), "-o", folder.path().join("never").to_str().unwrap()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -81,7 +91,7 @@ fn a_killed_run_goes_on_where_it_stopped_and_ends_the_same() {
     }
     assert!(kept > 0 && !folder.path().join("never").exists());
     let place = folder.path().join("finished");
-    let resumed = report(&cache, &place, &seeds());
+    let resumed = report_with(&small, &cache, &place, &seeds());
     assert_eq!(
         resumed["passages_from_store"].as_u64().unwrap(),
         kept as u64,
