@@ -177,20 +177,32 @@ pub struct Clustering {
     pub curve: Vec<CriterionAt>,
 }
 
-/// Clusters the `(n, dim)` unit rows. `representative_of` says for each row which row counts in the
-/// fit for it: itself, or the one that it repeats.
+/// What is clustered.
+#[derive(Clone, Copy, Debug)]
+pub struct ClusterRows<'a> {
+    /// `(n, dim)` rows of unit length.
+    pub rows: ArrayView2<'a, f32>,
+    /// The text of each, empty where it is not known: random choices go by it, so that they stay the same
+    /// when the last bits of a row do not.
+    pub texts: &'a [&'a str],
+    /// For each row which row counts in the fit for it: itself, or the one that it repeats.
+    pub representative_of: &'a [u32],
+}
+
+/// Clusters rows.
 ///
 /// # Errors
 /// [`Error::TooManyClusters`] if more clusters are asked for than there are different rows that count,
 /// [`Error::Rows`] if a row is not finite, [`Error::Clustering`] if the fit itself fails.
-pub fn cluster(rows: ArrayView2<f32>, representative_of: &[u32], options: &ClusterOptions) -> Result<Clustering> {
+pub fn cluster(clustered: ClusterRows, options: &ClusterOptions) -> Result<Clustering> {
     options.check()?;
+    let ClusterRows { rows, texts, representative_of } = clustered;
     let is_bad = |row: ArrayView1<f32>| row.iter().any(|value| !value.is_finite());
     if let Some(row) = rows.axis_iter(Axis(0)).into_par_iter().position_first(is_bad) {
         return Err(Error::Rows { row, found: "holds a number that is not finite".into(), dim: rows.ncols() });
     }
     let counts: Vec<u32> = (0..).zip(representative_of).filter(|(i, of)| i == *of).map(|(i, _)| i).collect();
-    let order = Order::by_digest(rows, &counts, options.seed);
+    let order = Order::by_digest(rows, texts, &counts, options.seed);
     let training = Training::new(rows.view(), &order);
     let n_distinct = training.n_distinct();
     let (n_clusters, curve) = match (options.n_clusters, &options.init) {
@@ -351,6 +363,11 @@ mod tests {
     use crate::similarity::tests::unit_rows;
     use ndarray::array;
 
+    fn cluster(rows: &Array2<f32>, representative_of: &[u32], options: &ClusterOptions) -> Result<Clustering> {
+        let texts = vec![""; rows.nrows()];
+        super::cluster(ClusterRows { rows: rows.view(), texts: &texts, representative_of }, options)
+    }
+
     /// Each row counts for itself.
     fn all(rows: &Array2<f32>) -> Vec<u32> {
         (0..rows.nrows() as u32).collect()
@@ -361,7 +378,7 @@ mod tests {
         // Two pairs at the ends of a line: centroids (1, 0) and (-1, 0) up to the pairs' spread of 0.1.
         let rows = array![[1.0_f32, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]];
         let options = ClusterOptions { n_clusters: NClusters::Exactly(2), ..Default::default() };
-        let found = cluster(rows.view(), &all(&rows), &options).unwrap();
+        let found = cluster(&rows, &all(&rows), &options).unwrap();
         assert_eq!(found.assignment, [Some(0), Some(0), Some(1), Some(1)]);
         assert_eq!(found.sizes, [2, 2]);
         assert!((found.inertia - 0.04).abs() < 1e-6, "four times 0.1²: {}", found.inertia);
@@ -373,7 +390,7 @@ mod tests {
         let centres = unit_rows(5, 32, 7);
         let noise = unit_rows(100, 32, 8) * 0.2;
         let rows = Array2::from_shape_fn((100, 32), |(i, j)| centres[[i % 5, j]] + noise[[i, j]]);
-        let found = cluster(rows.view(), &all(&rows), &ClusterOptions::default()).unwrap();
+        let found = cluster(&rows, &all(&rows), &ClusterOptions::default()).unwrap();
         assert_eq!(found.centroids.nrows(), 5);
         for i in 0..100 {
             assert!(found.assignment[i].is_none() || found.assignment[i] == found.assignment[i % 5]);
@@ -387,10 +404,10 @@ mod tests {
     fn centroids_that_are_given_say_how_many_clusters() {
         let rows = array![[1.0_f32, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]];
         let init = Init::Given(array![[0.5_f32, 0.0], [-0.5, 0.0]]);
-        let found = cluster(rows.view(), &all(&rows), &ClusterOptions { init, ..Default::default() }).unwrap();
+        let found = cluster(&rows, &all(&rows), &ClusterOptions { init, ..Default::default() }).unwrap();
         assert_eq!(found.assignment, [Some(0), Some(0), Some(1), Some(1)]);
         let init = Init::Given(array![[0.5_f32, 0.0, 0.0], [-0.5, 0.0, 0.0]]);
-        let error = cluster(rows.view(), &all(&rows), &ClusterOptions { init, ..Default::default() }).unwrap_err();
+        let error = cluster(&rows, &all(&rows), &ClusterOptions { init, ..Default::default() }).unwrap_err();
         assert!(error.to_string().contains("(2, 3), expected (2, 2)"), "{error}");
     }
 
@@ -398,7 +415,7 @@ mod tests {
     fn copies_do_not_count_in_the_fit_but_are_assigned() {
         let rows = array![[1.0_f32, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1], [-1.0, -0.1]];
         let options = ClusterOptions { n_clusters: NClusters::Exactly(2), ..Default::default() };
-        let found = cluster(rows.view(), &[0, 1, 2, 3, 3], &options).unwrap();
+        let found = cluster(&rows, &[0, 1, 2, 3, 3], &options).unwrap();
         assert_eq!(found.assignment, [Some(1), Some(1), Some(0), Some(0), Some(0)]);
         assert!((found.inertia - 0.04).abs() < 1e-6);
     }
@@ -406,14 +423,14 @@ mod tests {
     #[test]
     fn one_row_equal_rows_and_as_many_clusters_as_rows() {
         let one = array![[1.0_f32, 0.0]];
-        let found = cluster(one.view(), &[0], &ClusterOptions::default()).unwrap();
+        let found = cluster(&one, &[0], &ClusterOptions::default()).unwrap();
         assert_eq!((found.assignment, found.sizes.len()), (vec![None], 0));
         let rows = unit_rows(6, 4, 1);
         let options = ClusterOptions { n_clusters: NClusters::Exactly(6), ..Default::default() };
-        let found = cluster(rows.view(), &all(&rows), &options).unwrap();
+        let found = cluster(&rows, &all(&rows), &options).unwrap();
         assert!(found.inertia.abs() < 1e-5);
         let equal = Array2::from_elem((9, 4), 0.5_f32);
-        let found = cluster(equal.view(), &all(&equal), &ClusterOptions::default()).unwrap();
+        let found = cluster(&equal, &all(&equal), &ClusterOptions::default()).unwrap();
         assert!(found.inertia.abs() < 1e-5 && found.similarity.iter().all(|s| s.is_finite()));
     }
 
@@ -424,7 +441,7 @@ mod tests {
         let rows = Array2::from_shape_fn((240, 24), |(i, j)| centres[[i % 6, j]] + noise[[i, j]]);
         let with = |algorithm| {
             let options = ClusterOptions { n_clusters: NClusters::Exactly(6), algorithm, ..Default::default() };
-            cluster(rows.view(), &all(&rows), &options).unwrap()
+            cluster(&rows, &all(&rows), &options).unwrap()
         };
         let (ours, reference) = (with(Algorithm::Lloyd), with(Algorithm::Linfa));
         assert_eq!(ours.assignment, reference.assignment);
@@ -434,7 +451,7 @@ mod tests {
         for k in [2, 5, 20] {
             let with = |algorithm| {
                 let options = ClusterOptions { n_clusters: NClusters::Exactly(k), algorithm, ..Default::default() };
-                cluster(rows.view(), &all(&rows), &options).unwrap().inertia
+                cluster(&rows, &all(&rows), &options).unwrap().inertia
             };
             let (ours, reference) = (with(Algorithm::Lloyd), with(Algorithm::Linfa));
             assert!(ours <= reference * 1.001, "k = {k}: {ours} and {reference}");
@@ -445,10 +462,10 @@ mod tests {
     fn what_cannot_be_is_refused_with_numbers() {
         let mut rows = unit_rows(3, 4, 1);
         let options = ClusterOptions { n_clusters: NClusters::Exactly(4), ..Default::default() };
-        let error = cluster(rows.view(), &[0, 1, 2], &options).unwrap_err().to_string();
+        let error = cluster(&rows, &[0, 1, 2], &options).unwrap_err().to_string();
         assert!(error.contains("-k 4") && error.contains("only 3 passages"), "{error}");
         rows[[1, 2]] = f32::NAN;
-        let error = cluster(rows.view(), &[0, 1, 2], &ClusterOptions::default()).unwrap_err().to_string();
+        let error = cluster(&rows, &[0, 1, 2], &ClusterOptions::default()).unwrap_err().to_string();
         assert!(error.contains("row 1"), "{error}");
         let zero = ClusterOptions { restarts: 0, ..Default::default() };
         assert!(zero.check().unwrap_err().to_string().contains("--restarts"));

@@ -54,7 +54,7 @@ pub use progress::{Progress, Silent, Stage};
 pub use report::Report;
 pub use warning::Warning;
 
-use cluster::{ClusterOptions, Clustering};
+use cluster::{ClusterOptions, ClusterRows, Clustering};
 use document::embedded::EmbeddedRows;
 use document::{Document, DocumentOptions};
 use duplicate::{DuplicateOptions, ExactClasses, Passages};
@@ -303,7 +303,8 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
             progress.start(Stage::Clustering, 0);
             let representative_of =
                 if is_text_known { duplicate::representatives(compared)? } else { (0..texts.len() as u32).collect() };
-            let clustering = cluster::cluster(rows.view(), &representative_of, options)?;
+            let clustered = ClusterRows { rows: rows.view(), texts: &texts, representative_of: &representative_of };
+            let clustering = cluster::cluster(clustered, options)?;
             warnings.extend(cluster::few_per_cluster(&representative_of, options));
             progress.finish();
             Some(clustering)

@@ -229,7 +229,7 @@ mod tests {
         let centres = unit_rows(12, 24, 1);
         let noise = unit_rows(3000, 24, 2) * 0.3;
         let rows = Array2::from_shape_fn((3000, 24), |(i, j)| centres[[i % 12, j]] + noise[[i, j]]);
-        let order = Order::by_digest(rows.view(), &(0..3000).collect::<Vec<_>>(), 1);
+        let order = Order::by_digest(rows.view(), &vec![""; 3000], &(0..3000).collect::<Vec<_>>(), 1);
         let (chosen, curve) = choose(Training::new(rows.view(), &order), 2..=500, 42);
         assert!((11..=14).contains(&chosen), "{chosen} for 12 clusters");
         let best = best(curve.iter()).unwrap();

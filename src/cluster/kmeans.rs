@@ -247,7 +247,7 @@ impl<D: Data<Elem = f32>, T> Fit<ArrayBase<D, Ix2>, T, KMeansError> for KMeansVa
     fn fit(&self, dataset: &DatasetBase<ArrayBase<D, Ix2>, T>) -> Result<KMeans, KMeansError> {
         let rows = dataset.records().view();
         let all: Vec<u32> = (0..rows.nrows() as u32).collect();
-        let order = Order::by_digest(rows, &all, self.seed);
+        let order = Order::by_digest(rows, &vec![""; all.len()], &all, self.seed);
         let Fitted { centroids, inertia, nearest, n_iterations } = self.fit_training(Training::new(rows, &order))?;
         Ok(KMeans { centroids, inertia, n_rows: nearest.len(), n_iterations })
     }

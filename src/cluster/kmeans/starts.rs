@@ -252,7 +252,7 @@ mod tests {
         #[test]
         fn starts_are_different_rows(n in 1usize..300, k in 1usize..40, seed: u64) {
             let (rows, k) = (unit_rows(n, 5, seed), k.min(n));
-            let order = Order::by_digest(rows.view(), &(0..n as u32).collect::<Vec<_>>(), seed);
+            let order = Order::by_digest(rows.view(), &vec![""; n], &(0..n as u32).collect::<Vec<_>>(), seed);
             let prepared = Prepared::new(Training::new(rows.view(), &order));
             for init in [plus_plus, parallel, random] {
                 let starts = init(&prepared, k, &mut Xoshiro256PlusPlus::seed_from_u64(seed)).centroids;

@@ -1,4 +1,4 @@
-//! The rows that a fit works on, in an order that depends on nothing but what is in them.
+//! The rows that a fit works on, in an order that depends on nothing but their texts, or what is in them.
 //!
 //! Random choices fall on places in this order, and sums are made in it. So the same rows in another
 //! order give the same clusters, a sample is a prefix, and a larger sample holds the smaller one.
@@ -12,7 +12,7 @@ use twox_hash::XxHash3_64;
 /// Rows of a task.
 pub(in crate::cluster) const BLOCK: usize = 256;
 
-/// Rows of an array in an order that is decided by their numbers.
+/// Rows of an array in an order that is their own.
 pub(in crate::cluster) struct Order {
     rows: Vec<u32>,
     /// How many of the rows differ from each other.
@@ -25,25 +25,32 @@ impl Order {
         Self { rows: (0..n as u32).collect(), n_distinct: n }
     }
 
-    /// The rows `chosen` of `rows` in the order of a seeded digest. Of equal rows, the second has another
-    /// digest than the first, so that a sample has its fair share of them.
-    pub(in crate::cluster) fn by_digest(rows: ArrayView2<f32>, chosen: &[u32], seed: u64) -> Self {
-        let digest = |i: u32| {
+    /// The rows `chosen` of `rows` in the order of a seeded digest: of the text that each row stands for, or
+    /// where that is empty of its numbers. A text embedded in other company gives other last bits, and is to
+    /// keep its place. Of rows with the same digest, the second gets another, so that a sample has its fair
+    /// share of them.
+    pub(in crate::cluster) fn by_digest(rows: ArrayView2<f32>, texts: &[&str], chosen: &[u32], seed: u64) -> Self {
+        let of_numbers = |i: u32| {
             let row = rows.row(i as usize);
             let numbers = row.to_slice().map_or_else(|| Cow::Owned(row.to_vec()), Cow::Borrowed);
-            (XxHash3_64::oneshot_with_seed(seed, bytemuck::cast_slice(&numbers)), i)
+            XxHash3_64::oneshot_with_seed(seed, bytemuck::cast_slice(&numbers))
         };
-        let mut digests: Vec<(u64, u32)> = chosen.par_iter().map(|&i| digest(i)).collect();
+        let mut different: Vec<u64> = chosen.par_iter().map(|&i| of_numbers(i)).collect();
+        let digest = |(&i, &of_numbers): (&u32, &u64)| match texts[i as usize] {
+            "" => (of_numbers, i),
+            text => (XxHash3_64::oneshot_with_seed(seed, text.as_bytes()), i),
+        };
+        let mut digests: Vec<(u64, u32)> = chosen.par_iter().zip(&different).map(digest).collect();
+        different.par_sort_unstable();
+        different.dedup();
         digests.par_sort_unstable();
-        let mut n_distinct = 0;
         for equal in digests.chunk_by_mut(|a, b| a.0 == b.0) {
-            n_distinct += 1;
             for (copy, (digest, _)) in (1u64..).zip(&mut equal[1..]) {
                 *digest = XxHash3_64::oneshot_with_seed(*digest, &copy.to_le_bytes());
             }
         }
         digests.par_sort_unstable();
-        Self { rows: digests.into_iter().map(|(_, i)| i).collect(), n_distinct }
+        Self { rows: digests.into_iter().map(|(_, i)| i).collect(), n_distinct: different.len() }
     }
 }
 
@@ -195,7 +202,7 @@ mod tests {
         let rows = unit_rows(50, 8, 1);
         let reversed: Vec<usize> = (0..50).rev().collect();
         let (all, turned): (Vec<u32>, _) = ((0..50).collect(), rows.select(Axis(0), &reversed));
-        let order = |rows: &Array2<f32>, seed| Order::by_digest(rows.view(), &all, seed).rows;
+        let order = |rows: &Array2<f32>, seed| Order::by_digest(rows.view(), &[""; 50], &all, seed).rows;
         let (first, second) = (order(&rows, 42), order(&turned, 42));
         assert_ne!(first, all);
         assert_eq!(first, second.iter().map(|&i| 49 - i).collect::<Vec<u32>>());
@@ -203,10 +210,23 @@ mod tests {
     }
 
     #[test]
+    fn a_row_whose_last_bits_moved_keeps_the_place_of_its_text() {
+        let rows = unit_rows(50, 8, 1);
+        let moved = &rows * (1.0 + f32::EPSILON);
+        assert_ne!(rows, moved);
+        let texts: Vec<String> = (0..50).map(|i| format!("text {i}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let all: Vec<u32> = (0..50).collect();
+        let order = |rows: &Array2<f32>, texts: &[&str]| Order::by_digest(rows.view(), texts, &all, 42).rows;
+        assert_eq!(order(&rows, &texts), order(&moved, &texts));
+        assert_ne!(order(&rows, &[""; 50]), order(&moved, &[""; 50]), "without texts there is nothing else to go by");
+    }
+
+    #[test]
     fn equal_rows_are_counted_once_and_sampled_as_often_as_they_are_there() {
         let of_three: Vec<usize> = (0..3000).map(|i| i % 3).collect();
         let rows = unit_rows(3, 8, 1).select(Axis(0), &of_three);
-        let order = Order::by_digest(rows.view(), &(0..3000).collect::<Vec<_>>(), 7);
+        let order = Order::by_digest(rows.view(), &vec![""; 3000], &(0..3000).collect::<Vec<_>>(), 7);
         let training = Training::new(rows.view(), &order);
         assert_eq!(training.n_distinct(), 3);
         let firsts = order.rows[..300].iter().filter(|&i| i % 3 == 0).count();
