@@ -2,9 +2,10 @@
 //!
 //! A pair is of the strongest kind that holds:
 //! - **exact**: the same text after normalisation;
-//! - **near**: an edited copy, at least half of all word shingles are shared (Jaccard);
-//! - **excerpt**: one is contained in the other, at least 0.8 of the shorter text's shingles are in
-//!   the longer one;
+//! - **near**: an edited copy, at least 0.45 of all word shingles are shared (Jaccard);
+//! - **excerpt**: one is contained in the other, at least 0.85 of the shorter text's shingles are in
+//!   one stretch of the longer one (of two that share as much as near copies do, it is one if the longer
+//!   is at least half as long again);
 //! - **reworded**: the same meaning in other words, cosine of at least the threshold.
 //!
 //! Texts that are exactly equal are compared once: one of them represents its copies.
@@ -86,11 +87,11 @@ pub struct DuplicateOptions {
     pub kinds: Vec<Kind>,
     /// Least cosine of a reworded pair, above 0 and at most 1; default 0.9.
     pub threshold: f32,
-    /// Least Jaccard similarity of the shingle sets of a near pair; default 0.5.
+    /// Least Jaccard similarity of the shingle sets of a near pair; default 0.45.
     pub min_jaccard: f32,
-    /// Least share of the shorter text's shingles in the longer text of an excerpt pair; default 0.8.
+    /// Least share of the shorter text's shingles in the longer text of an excerpt pair; default 0.85.
     pub min_containment: f32,
-    /// An excerpt has at least this many words, and as many runs of three as so many different words
+    /// An excerpt has at least this many words, and as many runs of two as so many different words
     /// have, so that a stock phrase is none; where spaces do not tell words apart, two characters count
     /// as a word; default 8.
     pub min_excerpt_words: usize,
@@ -112,8 +113,8 @@ impl Default for DuplicateOptions {
         Self {
             kinds: Kind::ALL.to_vec(),
             threshold: 0.9,
-            min_jaccard: 0.5,
-            min_containment: 0.8,
+            min_jaccard: 0.45,
+            min_containment: 0.85,
             min_excerpt_words: 8,
             sources: PairSources::Any,
             min_group: 2,
@@ -273,8 +274,9 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
             excerpt: None,
         }));
     }
-    let among_distinct = lexical::pairs(&sets, options).into_iter().map(|pair| (pair.a, pair.b, pair.kind));
-    let lexical: Vec<_> = among_distinct.collect();
+    let by_sets = lexical::pairs(&sets, options);
+    let lexical = excerpt::in_one_stretch(by_sets, &sets, |i| texts[distinct[i as usize]], options);
+    let lexical: Vec<_> = lexical.into_iter().map(|pair| (pair.a, pair.b, pair.kind)).collect();
     let reworded = if asked(Kind::Reworded) {
         reworded::pairs(rows, distinct, classes.n_new(), &lexical, options.threshold)
     } else {

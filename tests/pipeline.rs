@@ -42,7 +42,7 @@ fn seeds_show_what_recurs_in_them() {
         "Russian Foreign Minister Sergey Lavrov emphasized",
         0.90
     ));
-    assert!(has(Kind::Near, "If Lee attends the summit", "If Lee attends the summit", 0.95));
+    assert!(has(Kind::Excerpt, "If Lee attends the summit", "If Lee attends the summit", 0.95));
     assert!(has(Kind::Excerpt, "Through this investment", "Aside from tariff negotiations", 0.90));
     assert!(pairs.iter().any(|(kind, a, b, _)| *kind == Kind::Excerpt
         && a.starts_with("The forthcoming North Atlantic")

@@ -16,6 +16,9 @@ use rayon::prelude::*;
 /// Sets that look for pairs together.
 const AT_ONCE: usize = 512;
 
+/// How many times the shingles of an edited copy a text has from which it is one that holds an excerpt.
+const LEAST_LONGER: f32 = 1.5;
+
 /// A pair of sets, by index; `a < b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LexicalPair {
@@ -92,15 +95,21 @@ impl<'a> Join<'a> {
         is_long(a) && is_long(b)
     }
 
-    /// The strongest kind that holds for two sets that share `n_shared` shingles.
+    /// What two sets that share `n_shared` shingles are. A text that stands in one at least half as long
+    /// again is an excerpt of it, also where much of the longer one is in it.
     fn kind(&self, n_shared: usize, a: usize, b: usize) -> Option<Kind> {
-        let shared = Shared::of(n_shared, self.sets.set(a).len(), self.sets.set(b).len());
-        if n_shared > 0 && shared.jaccard >= self.options.min_jaccard {
-            return Some(Kind::Near);
-        }
+        let (a_size, b_size) = (self.sets.set(a).len(), self.sets.set(b).len());
+        let shared = Shared::of(n_shared, a_size, b_size);
+        let is_near = n_shared > 0 && shared.jaccard >= self.options.min_jaccard;
         let is_excerpt =
             n_shared > 0 && shared.containment >= self.options.min_containment && self.may_be_excerpt(a, b);
-        is_excerpt.then_some(Kind::Excerpt)
+        let is_longer = a_size.max(b_size) as f32 >= LEAST_LONGER * a_size.min(b_size) as f32;
+        match (is_near, is_excerpt) {
+            (true, true) if is_longer => Some(Kind::Excerpt),
+            (true, _) => Some(Kind::Near),
+            (false, true) => Some(Kind::Excerpt),
+            (false, false) => None,
+        }
     }
 
     /// The pairs of the set at `rank` with sets before it. `met` says which ranks were last met by which.
@@ -200,17 +209,18 @@ mod tests {
     fn by_hand(sets: &ShingleSets, options: &DuplicateOptions) -> Vec<LexicalPair> {
         let mut pairs = Vec::new();
         let is_long = |i: usize| {
-            sets.n_words(i) >= options.min_excerpt_words && sets.set(i).len() + 2 >= options.min_excerpt_words
+            sets.n_words(i) >= options.min_excerpt_words && sets.set(i).len() + 1 >= options.min_excerpt_words
         };
         for (a, b) in (0..sets.len()).flat_map(|a| (a + 1..sets.len()).map(move |b| (a, b))) {
             let n = sets.set(a).iter().filter(|s| sets.set(b).contains(s)).count();
             let (all, least) = (sets.set(a).len() + sets.set(b).len() - n, sets.set(a).len().min(sets.set(b).len()));
-            let kind = if n > 0 && n as f32 / all as f32 >= options.min_jaccard {
-                Kind::Near
-            } else if n > 0 && n as f32 / least as f32 >= options.min_containment && is_long(a) && is_long(b) {
-                Kind::Excerpt
-            } else {
-                continue;
+            let is_near = n > 0 && n as f32 / all as f32 >= options.min_jaccard;
+            let is_held = n > 0 && n as f32 / least as f32 >= options.min_containment && is_long(a) && is_long(b);
+            let is_half_as_long_again = 2 * (all + n - least) >= 3 * least;
+            let kind = match (is_near, is_held) {
+                (false, false) => continue,
+                (_, true) if is_half_as_long_again || !is_near => Kind::Excerpt,
+                _ => Kind::Near,
             };
             pairs.push(LexicalPair { a: a as u32, b: b as u32, kind });
         }
