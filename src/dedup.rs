@@ -177,7 +177,7 @@ pub fn dedup(paths: &[String], options: &Options, dedup: DedupOptions, progress:
         warnings.append(&mut warned);
     }
     progress.finish();
-    let is_fixed = fixed(&documents, &starts, dedup);
+    let is_fixed = fixed(&inputs, &documents, &starts, dedup);
     let texts_as_read =
         dedup.is_named_only.then(|| documents[..n_new].iter().map(|document| document.text.clone()).collect());
     let mut cleaning = Cleaning {
@@ -268,15 +268,16 @@ fn read_by_input(
 }
 
 /// Which documents cannot be written without a part of them, or be left out.
-fn fixed(documents: &[Document], starts: &[usize], dedup: DedupOptions) -> Vec<bool> {
+fn fixed(inputs: &[Input], documents: &[Document], starts: &[usize], dedup: DedupOptions) -> Vec<bool> {
     let mut fixed = vec![false; documents.len()];
     if dedup.is_named_only {
         return fixed;
     }
-    for range in starts.windows(2).map(|ends| ends[0]..ends[1]) {
+    for (input, range) in inputs.iter().zip(starts.windows(2).map(|ends| ends[0]..ends[1])) {
         let is_alone = range.len() == 1;
         for i in range {
-            let can_go = documents[i].row.is_some() || is_alone;
+            // The only text in an archive is not the archive.
+            let can_go = documents[i].row.is_some() || is_alone && documents[i].name == input.name;
             fixed[i] = !can_go || (dedup.unit == Unit::Passage && !documents[i].is_verbatim);
         }
     }

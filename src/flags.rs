@@ -6,7 +6,7 @@ use refrain::bench::{BenchFormat, BenchOptions};
 use refrain::cluster::{Algorithm, ClusterOptions, Init, NClusters, Outliers};
 use refrain::dedup::{DedupOptions, Keep, Unit};
 use refrain::document::embedded::read_array;
-use refrain::document::{Columns, DocumentOptions, Format};
+use refrain::document::{Columns, DocumentOptions, Format, Limit, Limits};
 use refrain::duplicate::{DuplicateOptions, Kind, PairSources};
 use refrain::embedding::{
     Batching, DEFAULT_MODEL, EmbeddingOptions, Precision, Provider, ProviderChoice, RuntimeOptions, cache_folder,
@@ -184,6 +184,13 @@ pub struct InputFlags {
     /// Of rows, the column with the row's source [default: the file]
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     source_column: Option<String>,
+    /// Of rows, the column with the date [default: date, published and the like]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    date_column: Option<String>,
+    /// The most that is read: file=8G, unpacked=4G (of a compressed file or a member of an archive), ratio=200
+    /// (unpacked to packed), depth=4 (archives in each other), members=100k (of an archive); may be repeated
+    #[arg(long = "limit", value_name = "NAME=N", help_heading = "Input")]
+    limits: Vec<Limit>,
     /// Where passages end
     #[arg(long, value_enum, default_value_t, value_name = "UNIT", help_heading = "Input")]
     segment: SegmentFlag,
@@ -422,6 +429,13 @@ enum InputFormat {
     Jsonl,
     Csv,
     Parquet,
+    /// RSS or Atom
+    Feed,
+    /// A message or a mailbox
+    Mail,
+    Docx,
+    Odt,
+    Epub,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -579,13 +593,20 @@ impl InputFlags {
                     InputFormat::Jsonl => Some(Format::Jsonl),
                     InputFormat::Csv => Some(Format::Csv),
                     InputFormat::Parquet => Some(Format::Parquet),
+                    InputFormat::Feed => Some(Format::Feed),
+                    InputFormat::Mail => Some(Format::Mail),
+                    InputFormat::Docx => Some(Format::Docx),
+                    InputFormat::Odt => Some(Format::Odt),
+                    InputFormat::Epub => Some(Format::Epub),
                 },
                 columns: Columns {
                     text: self.text_column.clone(),
                     id: self.id_column.clone(),
                     label: cluster.and_then(|flags| flags.label_column.clone()),
                     source: self.source_column.clone(),
+                    date: self.date_column.clone(),
                 },
+                limits: self.limits.iter().fold(Limits::default(), |limits, &limit| limits.with(limit)),
             },
             passage: PassageOptions {
                 segment: match self.segment {

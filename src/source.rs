@@ -41,19 +41,18 @@ enum Place {
 }
 
 impl Input {
-    /// The whole content.
+    /// The whole content, of at most so many bytes.
     ///
     /// # Errors
-    /// What the system says when the file cannot be read.
-    pub fn read(&self) -> std::io::Result<Vec<u8>> {
-        match &self.place {
-            Place::File(path) => std::fs::read(path),
-            Place::Stdin => {
-                let mut bytes = Vec::new();
-                std::io::stdin().lock().read_to_end(&mut bytes)?;
-                Ok(bytes)
-            }
+    /// What the system says when the file cannot be read, or that it is larger.
+    pub fn read(&self, most: u64) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(self.size().unwrap_or(0).min(most) as usize);
+        self.open()?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > most {
+            let reason = format!("it is larger than {most} bytes (--limit file=N reads more)");
+            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, reason));
         }
+        Ok(bytes)
     }
 
     /// The content as a stream, for what would not fit into memory twice.
@@ -76,16 +75,37 @@ impl Input {
         }
     }
 
+    /// What is attached to a message that this holds, read by its bytes.
+    pub(crate) fn attached(&self, name: String) -> Self {
+        Self { name, ..self.clone() }
+    }
+
     /// An input that is nowhere, for its bytes to be given.
     #[cfg(test)]
     pub(crate) fn named(name: &str) -> Self {
         Self { name: name.into(), source: name.into(), place: Place::Stdin }
     }
 
-    /// The file name's extension, in lower case.
+    /// A member of the archive that this is, read by its bytes. An archive that is a source of its own has a
+    /// source for each of its folders, as a folder has.
+    pub(crate) fn member(&self, member: &str) -> Self {
+        let name = format!("{}/{member}", self.name);
+        let is_source = self.source == self.name;
+        let first = member.trim_start_matches("./").split('/').next().filter(|_| is_source);
+        let source = first.map_or_else(|| self.source.clone(), |first| format!("{}/{first}", self.name));
+        Self { name, source, place: self.place.clone() }
+    }
+
+    /// The file name's extension, in lower case; of a compressed file, that of what is in it.
     #[must_use]
     pub fn extension(&self) -> Option<String> {
-        Path::new(&self.name).extension().map(|e| e.to_string_lossy().to_lowercase())
+        let path = Path::new(&self.name);
+        let of = |path: &Path| path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        let outer = of(path)?;
+        if crate::document::packed::EXTENSIONS.contains(&outer.as_str()) {
+            return path.file_stem().and_then(|stem| of(Path::new(stem)));
+        }
+        Some(outer)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a run noticed and survived. Each warning is a value with a count or a place, is kept in the
 //! report, and says what to do about it: nothing is dropped in silence.
 
+use crate::document::KnownBy;
 use serde::Serialize;
 use std::fmt;
 
@@ -36,6 +37,27 @@ pub enum Warning {
         n_replaced: usize,
         /// Offset of the first in the file, in bytes.
         first_at: usize,
+    },
+    /// Text in another encoding than UTF-8.
+    Decoded {
+        /// The file.
+        document: String,
+        /// The encoding, by its name in the Encoding Standard.
+        encoding: &'static str,
+        /// How that was known.
+        known_by: KnownBy,
+        /// How many sequences are none of this encoding, and were replaced.
+        n_replaced: usize,
+        /// Offset of the first of them in the file, in bytes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        first_at: Option<usize>,
+    },
+    /// A file that is not what its format says; what could be read was.
+    Damaged {
+        /// The file.
+        document: String,
+        /// What is wrong.
+        problem: String,
     },
     /// JSON that breaks the grammar; what could be read was.
     DamagedJson {
@@ -178,11 +200,13 @@ impl Warning {
             | Self::Unreadable { .. }
             | Self::Empty { .. }
             | Self::InvalidUtf8 { .. }
+            | Self::Damaged { .. }
             | Self::DamagedJson { .. }
             | Self::RowsWithoutText { .. }
             | Self::UnreadTable { .. }
             | Self::DamagedRows { .. }
             | Self::NoText { .. } => true,
+            Self::Decoded { n_replaced, .. } => *n_replaced > 0,
             Self::DividedSentences { .. }
             | Self::ProviderFallback { .. }
             | Self::DynamicQuantization { .. }
@@ -211,6 +235,13 @@ impl fmt::Display for Warning {
                 "{document}: {n_replaced} invalid UTF-8 {} replaced by U+FFFD, the first at byte {first_at}; convert the file to UTF-8 to keep them",
                 plural(*n_replaced, "sequence was", "sequences were")
             ),
+            Self::Decoded { document, encoding, known_by, n_replaced, first_at } => {
+                write!(f, "{document}: read as {encoding}, {}", known_by.shown())?;
+                let Some(first_at) = first_at else { return Ok(()) };
+                let sequences = plural(*n_replaced, "sequence was", "sequences were");
+                write!(f, "; {n_replaced} invalid {sequences} replaced by U+FFFD, the first at byte {first_at}")
+            }
+            Self::Damaged { document, problem } => write!(f, "{document}: damaged, {problem}; what could be read was"),
             Self::DamagedJson { document, problem, recovered_bytes, total_bytes } => {
                 write!(f, "{document}: damaged JSON, {problem}; recovered {recovered_bytes} of {total_bytes} bytes")
             }
@@ -263,7 +294,7 @@ impl fmt::Display for Warning {
             ),
             Self::DuplicatesLeft { n_passages } => write!(
                 f,
-                "{n_passages} duplicate {}: nothing can be cut out of HTML, of JSON that is no JSON Lines, or of a row whose text is more than one column (name one with --text-column); --attributes names them",
+                "{n_passages} duplicate {}: nothing can be cut out of HTML, of JSON that is no JSON Lines, of archives, e-mail and the like, or of a row whose text is more than one column (name one with --text-column); --attributes names them",
                 plural(*n_passages, "passage stays", "passages stay")
             ),
             Self::ThresholdFound { target, threshold, share, is_lowest } => {

@@ -86,7 +86,8 @@ pub fn read_embedded(inputs: &[Input]) -> Result<Option<EmbeddedRows>> {
 /// Whether an input is an array, or a table with a column `embedding`; a table without is a corpus.
 pub(crate) fn holds_embeddings(input: &Input) -> bool {
     let is_table = || input.extension().is_some_and(|extension| extension == "parquet");
-    is_npy(input) || is_table() && input.read().is_ok_and(|bytes| super::parquet::has_column(bytes.into(), "embedding"))
+    is_npy(input)
+        || is_table() && input.read(u64::MAX).is_ok_and(|bytes| super::parquet::has_column(bytes.into(), "embedding"))
 }
 
 fn is_npy(input: &Input) -> bool {
@@ -185,7 +186,7 @@ fn read_npy(input: &Input) -> std::result::Result<EmbeddedRows, String> {
 }
 
 fn read_parquet(input: &Input) -> std::result::Result<EmbeddedRows, String> {
-    let bytes = input.read().map_err(|e| e.to_string())?;
+    let bytes = input.read(u64::MAX).map_err(|e| e.to_string())?;
     if !bytes.starts_with(PARQUET) {
         return Err(NO_EMBEDDINGS.into());
     }

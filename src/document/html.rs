@@ -32,10 +32,16 @@ pub(crate) fn extract(decoded: &str) -> Extracted {
         url: attribute("link[rel=canonical]", "href").or_else(|| attribute("meta[property='og:url']", "content")),
         date: attribute("meta[property='article:published_time']", "content")
             .or_else(|| attribute("time[datetime]", "datetime")),
+        author: attribute("meta[name=author]", "content"),
         language: attribute("html", "lang"),
         ..Metadata::default()
     };
     Extracted { texts: vec![(visible_text(&page.root()), metadata)], ..Extracted::default() }
+}
+
+/// The visible text of a page, without what is told about it.
+pub(super) fn page_text(page: &str) -> String {
+    visible_text(&Document::from(page).root())
 }
 
 /// Whether a string holds HTML markup rather than text with a stray `<`.
@@ -85,13 +91,13 @@ fn visible_text(root: &NodeRef) -> String {
 
 /// Text in which runs of white space are one space and blocks are a blank line apart.
 #[derive(Default)]
-struct BlockText {
+pub(super) struct BlockText {
     text: String,
     space: bool,
 }
 
 impl BlockText {
-    fn push(&mut self, more: &str) {
+    pub fn push(&mut self, more: &str) {
         for word in more.split_inclusive(char::is_whitespace) {
             let bare = word.trim_end_matches(char::is_whitespace);
             if !bare.is_empty() {
@@ -105,21 +111,21 @@ impl BlockText {
         }
     }
 
-    fn end_line(&mut self) {
+    pub fn end_line(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with('\n') {
             self.text.push('\n');
         }
         self.space = false;
     }
 
-    fn end_block(&mut self) {
+    pub fn end_block(&mut self) {
         self.end_line();
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push('\n');
         }
     }
 
-    fn finish(self) -> String {
+    pub fn finish(self) -> String {
         let mut text = self.text;
         text.truncate(text.trim_end().len());
         text

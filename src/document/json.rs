@@ -28,6 +28,7 @@ const BODY_FIELDS: [&str; 12] = [
 ];
 const URL_FIELDS: [&str; 4] = ["link", "url", "permalink", "canonical"];
 const DATE_FIELDS: [&str; 6] = ["date", "published", "date_published", "datePublished", "pubDate", "created_at"];
+const AUTHOR_FIELDS: [&str; 3] = ["author", "byline", "creator"];
 const ID_FIELDS: [&str; 5] = ["id", "doc_id", "document_id", "uuid", "_id"];
 const LANGUAGE_FIELDS: [&str; 3] = ["language", "lang", "inLanguage"];
 
@@ -105,6 +106,7 @@ pub(super) fn metadata(object: &Value) -> Metadata {
         title: find(&TITLE_FIELDS).map(plain).filter(|title| !title.is_empty()),
         url: find(&URL_FIELDS).map(str::to_owned),
         date: find(&DATE_FIELDS).map(str::to_owned),
+        author: find(&AUTHOR_FIELDS).map(plain).filter(|author| !author.is_empty()),
         language: find(&LANGUAGE_FIELDS).map(str::to_owned),
     }
 }

@@ -125,10 +125,11 @@ pub(crate) fn documents(name: &str, source: &str, rows: Rows, columns: &Columns)
 /// One row's document, or its number and the names of its columns where it has no text.
 fn document(name: &str, source: &str, numbered: Numbered, columns: &Columns) -> Result<Document, (usize, Vec<String>)> {
     let Numbered { number, value: mut row, is_line } = numbered;
-    let metadata = json::metadata(&row);
+    let mut metadata = json::metadata(&row);
     let verbatim = if is_line { verbatim(&row, columns) } else { None };
     let (id, label) = (take(&mut row, columns.id.as_deref()), take(&mut row, columns.label.as_deref()));
     let own_source = take(&mut row, columns.source.as_deref());
+    metadata.date = take(&mut row, columns.date.as_deref()).or(metadata.date);
     let is_verbatim = verbatim.is_some();
     let text = match &columns.text {
         _ if let Some(text) = verbatim => text,
@@ -269,8 +270,9 @@ mod tests {
             id: Some("key".into()),
             label: Some("label".into()),
             source: Some("site".into()),
+            date: None,
         };
-        DocumentOptions { format: None, columns }
+        DocumentOptions { columns, ..DocumentOptions::default() }
     }
 
     #[test]

@@ -11,6 +11,7 @@ const TITLE: [&str; 3] = ["title", "headline", "subject"];
 const URL: [&str; 4] = ["url", "link", "permalink", "uri"];
 const DATE: [&str; 8] =
     ["date", "published", "date_published", "datepublished", "pubdate", "created_at", "created", "timestamp"];
+const AUTHOR: [&str; 3] = ["author", "byline", "creator"];
 const LANGUAGE: [&str; 3] = ["language", "lang", "inlanguage"];
 
 /// The columns of one table, by number.
@@ -23,6 +24,7 @@ pub(super) struct Roles {
     title: Option<usize>,
     url: Option<usize>,
     date: Option<usize>,
+    author: Option<usize>,
     language: Option<usize>,
 }
 
@@ -53,14 +55,15 @@ impl Roles {
             label: asked(&columns.label)?,
             title: usual(&TITLE),
             url: usual(&URL),
-            date: usual(&DATE),
+            date: asked(&columns.date)?.or_else(|| usual(&DATE)),
+            author: usual(&AUTHOR),
             language: usual(&LANGUAGE),
         })
     }
 
     /// The columns that hold anything, in their order.
     pub fn columns(&self) -> Vec<usize> {
-        let others = [self.id, self.source, self.label, self.title, self.url, self.date, self.language];
+        let others = [self.id, self.source, self.label, self.title, self.url, self.date, self.author, self.language];
         let mut columns: Vec<usize> = others.into_iter().flatten().chain([self.text]).collect();
         columns.sort_unstable();
         columns.dedup();
@@ -83,6 +86,7 @@ impl Roles {
                 title: filled(self.title),
                 url: filled(self.url),
                 date: filled(self.date),
+                author: filled(self.author),
                 language: filled(self.language),
             },
         }

@@ -226,7 +226,7 @@ fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result
 /// What is left of an input, in its format.
 fn left_of_input(dedup: &Dedup, i: usize) -> std::result::Result<Option<Vec<u8>>, String> {
     let input = &dedup.inputs[i];
-    let bytes = bytes::Bytes::from(input.read().map_err(|e| e.to_string())?);
+    let bytes = bytes::Bytes::from(input.read(dedup.options.document.limits.file).map_err(|e| e.to_string())?);
     let range = dedup.starts[i]..dedup.starts[i + 1];
     if dedup.left[range.clone()].iter().all(|left| *left == Left::All) {
         return Ok(Some(bytes.into()));

@@ -1,0 +1,207 @@
+//! Archives: zip and tar. Each member is read as a file of its own, by the name it has in the archive.
+
+use super::limits::Limits;
+use super::packed::{self, Content};
+use crate::Warning;
+use bytes::Bytes;
+use std::io::Cursor;
+
+/// A kind of archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Archive {
+    Zip,
+    Tar,
+}
+
+impl Archive {
+    /// By the first bytes; a document that is a zip file inside is for others to recognise.
+    pub fn recognise(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+            return Some(Self::Zip);
+        }
+        (bytes.get(257..262) == Some(b"ustar")).then_some(Self::Tar)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zip => "zip",
+            Self::Tar => "tar",
+        }
+    }
+
+    /// Hands the name and the bytes of each file in an archive to `take`; what cannot be read is a warning.
+    pub fn members(
+        self,
+        name: &str,
+        bytes: &Bytes,
+        limits: &Limits,
+        warnings: &mut Vec<Warning>,
+        mut take: impl FnMut(String, Bytes),
+    ) {
+        let mut reader = Members { archive: name, limits, warnings, n_read: 0, take: &mut take };
+        let problem = match self {
+            Self::Zip => reader.of_zip(bytes),
+            Self::Tar => reader.of_tar(bytes),
+        };
+        if let Some(problem) = problem {
+            warnings.push(Warning::Damaged { document: name.into(), problem });
+        }
+    }
+}
+
+struct Members<'a> {
+    archive: &'a str,
+    limits: &'a Limits,
+    warnings: &'a mut Vec<Warning>,
+    n_read: u64,
+    take: &'a mut dyn FnMut(String, Bytes),
+}
+
+impl Members<'_> {
+    /// Reads all members; why there may be more, if there may.
+    fn of_zip(&mut self, bytes: &Bytes) -> Option<String> {
+        let mut zip = match zip::ZipArchive::new(Cursor::new(bytes)) {
+            Ok(zip) => zip,
+            Err(error) => return Some(format!("its list of members cannot be read: {error}")),
+        };
+        for i in 0..zip.len() {
+            match zip.by_index(i) {
+                Ok(member) if member.is_dir() => {}
+                Ok(member) => {
+                    let name = member.name().map_or_else(|_| format!("member {}", i + 1), std::borrow::Cow::into_owned);
+                    let packed = member.compressed_size() as usize;
+                    if !self.read(name, member, packed) {
+                        return Some(self.too_many());
+                    }
+                }
+                Err(error) => self.lost(&format!("member {}", i + 1), &error.to_string()),
+            }
+        }
+        None
+    }
+
+    fn of_tar(&mut self, bytes: &Bytes) -> Option<String> {
+        let mut tar = tar::Archive::new(bytes.as_ref());
+        let entries = match tar.entries() {
+            Ok(entries) => entries,
+            Err(error) => return Some(error.to_string()),
+        };
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    return Some(format!("the members after the first {} cannot be read: {error}", self.n_read));
+                }
+            };
+            let kind = entry.header().entry_type();
+            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            if kind.is_file() || kind.is_gnu_sparse() || kind.is_contiguous() {
+                // A sparse member may be far larger than the archive.
+                if !self.read(name, entry, bytes.len()) {
+                    return Some(self.too_many());
+                }
+            } else if !kind.is_dir() && !kind.is_pax_global_extensions() {
+                self.lost(&name, "it is neither a file nor a folder");
+            }
+        }
+        None
+    }
+
+    /// Reads a member; whether it was still one that may be.
+    fn read(&mut self, name: String, from: impl std::io::Read, packed: usize) -> bool {
+        if self.n_read >= self.limits.members {
+            return false;
+        }
+        self.n_read += 1;
+        match packed::read(from, packed, self.limits) {
+            Ok(Content { bytes, problem }) => {
+                if let Some(problem) = problem {
+                    let document = self.shown(&name);
+                    self.warnings.push(Warning::Damaged { document, problem });
+                }
+                (self.take)(name, bytes.into());
+            }
+            Err(problem) => self.lost(&name, &problem),
+        }
+        true
+    }
+
+    fn too_many(&self) -> String {
+        format!("it has more than {} members, and no more are read (--limit members=N reads more)", self.n_read)
+    }
+
+    fn lost(&mut self, member: &str, reason: &str) {
+        let document = self.shown(member);
+        self.warnings.push(Warning::Unreadable { document, reason: reason.into() });
+    }
+
+    fn shown(&self, member: &str) -> String {
+        format!("{}/{member}", self.archive)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::io::Write;
+
+    pub fn zip(members: &[(&str, &[u8])]) -> Bytes {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in members {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner().into()
+    }
+
+    fn tar(members: &[(&str, &[u8])]) -> Bytes {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, bytes) in members {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(bytes.len() as u64);
+            tar.append_data(&mut header, name, *bytes).unwrap();
+        }
+        tar.into_inner().unwrap().into()
+    }
+
+    fn read(bytes: &Bytes, limits: &Limits) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
+        let (mut found, mut warnings) = (Vec::new(), Vec::new());
+        let archive = Archive::recognise(bytes).unwrap();
+        archive.members("a", bytes, limits, &mut warnings, |name, bytes| found.push((name, bytes.to_vec())));
+        (found, warnings.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn members_are_read_in_order() {
+        let members: [(&str, &[u8]); 2] = [("site/one.txt", b"One"), ("two.html", b"<p>Two</p>")];
+        for bytes in [zip(&members), tar(&members)] {
+            let (found, warnings) = read(&bytes, &Limits::default());
+            assert_eq!(found, members.map(|(name, bytes)| (name.to_owned(), bytes.to_vec())));
+            assert_eq!(warnings, [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_limit_costs_what_is_beyond_it() {
+        let large = vec![b'a'; 2 << 20];
+        let members: [(&str, &[u8]); 3] = [("1", b"One"), ("2", &large), ("3", b"Three")];
+        for bytes in [zip(&members), tar(&members)] {
+            let (found, warnings) = read(&bytes, &Limits { unpacked: 1 << 20, ..Limits::default() });
+            assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["1", "3"]);
+            assert!(warnings.len() == 1 && warnings[0].starts_with("a/2: not read"), "{warnings:?}");
+            let (found, warnings) = read(&bytes, &Limits { members: 1, ..Limits::default() });
+            assert_eq!(found.len(), 1);
+            assert!(warnings.len() == 1 && warnings[0].contains("more than 1 members"), "{warnings:?}");
+        }
+    }
+
+    #[test]
+    fn an_archive_that_ends_early_is_a_warning() {
+        let members: [(&str, &[u8]); 2] = [("1", b"One"), ("2", b"Two")];
+        let (tar, zip) = (tar(&members), zip(&members));
+        let (found, warnings) = read(&tar.slice(..1024 + 300), &Limits::default());
+        assert_eq!((found.len(), warnings.len()), (1, 1), "{warnings:?}");
+        let (found, warnings) = read(&zip.slice(..40), &Limits::default());
+        assert_eq!((found.len(), warnings.len()), (0, 1), "{warnings:?}");
+    }
+}
