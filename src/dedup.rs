@@ -261,6 +261,7 @@ fn read_by_input(
         warnings.append(&mut warned);
         starts.push(documents.len());
     }
+    document::join_outside_main_text(warnings);
     if documents.is_empty() {
         return Err(document::none_read(inputs.len(), warnings));
     }

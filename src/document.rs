@@ -22,6 +22,7 @@ use crate::{Error, Result, Warning, source::Input};
 use archive::Archive;
 use bytes::Bytes;
 pub use encoding::KnownBy;
+pub use html::HtmlText;
 pub use limits::{Limit, Limits, NoLimit};
 use packed::Unpacked;
 use rayon::prelude::*;
@@ -144,6 +145,8 @@ pub struct DocumentOptions {
     pub format: Option<Format>,
     /// What the columns of a table are; a format without rows has none.
     pub columns: Columns,
+    /// Which text of HTML pages counts.
+    pub html: HtmlText,
     /// How much is read.
     pub limits: Limits,
 }
@@ -381,7 +384,7 @@ fn read_as(
         return Ok(documents);
     }
     let mut extracted = match format {
-        Format::Html => html::extract(&decoded),
+        Format::Html => html::extract(name, &decoded, options.html),
         Format::Json => json::extract(name, &decoded).extracted,
         Format::Feed => feed::extract(name, &decoded),
         Format::Docx | Format::Odt | Format::Epub => office::extract(name, format, bytes, &options.limits)?,
@@ -542,10 +545,24 @@ pub fn read_all(inputs: &[Input], options: &DocumentOptions) -> Result<(Vec<Docu
         documents.append(&mut more);
         warnings.append(&mut warned);
     }
+    join_outside_main_text(&mut warnings);
     if documents.is_empty() {
         return Err(none_read(inputs.len(), &warnings));
     }
     Ok((documents, warnings))
+}
+
+/// What every page leaves out is said once for all of them.
+pub(crate) fn join_outside_main_text(warnings: &mut Vec<Warning>) {
+    let (mut first, mut pages, mut characters) = (None, 0, 0);
+    warnings.retain(|warning| {
+        let Warning::OutsideMainText { document, n_pages, n_characters } = warning else { return true };
+        first.get_or_insert_with(|| document.clone());
+        (pages, characters) = (pages + n_pages, characters + n_characters);
+        false
+    });
+    let joined = |document| Warning::OutsideMainText { document, n_pages: pages, n_characters: characters };
+    warnings.extend(first.map(joined));
 }
 
 /// That of so many inputs not one gave a document.

@@ -6,7 +6,7 @@ use refrain::bench::{BenchFormat, BenchOptions};
 use refrain::cluster::{Algorithm, ClusterOptions, Init, NClusters, Outliers};
 use refrain::dedup::{DedupOptions, Keep, Unit};
 use refrain::document::embedded::read_array;
-use refrain::document::{Columns, DocumentOptions, Format, Limit, Limits};
+use refrain::document::{Columns, DocumentOptions, Format, HtmlText, Limit, Limits};
 use refrain::duplicate::{DuplicateOptions, Kind, PairSources};
 use refrain::embedding::{
     Batching, DEFAULT_MODEL, EmbeddingOptions, Precision, Provider, ProviderChoice, RuntimeOptions, cache_folder,
@@ -191,6 +191,9 @@ pub struct InputFlags {
     /// (unpacked to packed), depth=4 (archives in each other), members=100k (of an archive); may be repeated
     #[arg(long = "limit", value_name = "NAME=N", help_heading = "Input")]
     limits: Vec<Limit>,
+    /// Which text of HTML pages counts
+    #[arg(long, value_enum, default_value_t, value_name = "TEXT", help_heading = "Input")]
+    html: HtmlFlag,
     /// Where passages end
     #[arg(long, value_enum, default_value_t, value_name = "UNIT", help_heading = "Input")]
     segment: SegmentFlag,
@@ -439,6 +442,15 @@ enum InputFormat {
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum HtmlFlag {
+    /// The main text of a page, without navigation, sidebars and footers
+    #[default]
+    Main,
+    /// All that a reader sees
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum SegmentFlag {
     #[default]
     Paragraph,
@@ -605,6 +617,10 @@ impl InputFlags {
                     label: cluster.and_then(|flags| flags.label_column.clone()),
                     source: self.source_column.clone(),
                     date: self.date_column.clone(),
+                },
+                html: match self.html {
+                    HtmlFlag::Main => HtmlText::Main,
+                    HtmlFlag::Full => HtmlText::Full,
                 },
                 limits: self.limits.iter().fold(Limits::default(), |limits, &limit| limits.with(limit)),
             },

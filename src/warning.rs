@@ -52,6 +52,15 @@ pub enum Warning {
         #[serde(skip_serializing_if = "Option::is_none")]
         first_at: Option<usize>,
     },
+    /// Text of HTML pages that is not their main text.
+    OutsideMainText {
+        /// The first such page.
+        document: String,
+        /// How many pages.
+        n_pages: usize,
+        /// Characters left out, of all pages.
+        n_characters: usize,
+    },
     /// A file that is not what its format says; what could be read was.
     Damaged {
         /// The file.
@@ -207,7 +216,8 @@ impl Warning {
             | Self::DamagedRows { .. }
             | Self::NoText { .. } => true,
             Self::Decoded { n_replaced, .. } => *n_replaced > 0,
-            Self::DividedSentences { .. }
+            Self::OutsideMainText { .. }
+            | Self::DividedSentences { .. }
             | Self::ProviderFallback { .. }
             | Self::DynamicQuantization { .. }
             | Self::StoreDamaged { .. }
@@ -241,6 +251,11 @@ impl fmt::Display for Warning {
                 let sequences = plural(*n_replaced, "sequence was", "sequences were");
                 write!(f, "; {n_replaced} invalid {sequences} replaced by U+FFFD, the first at byte {first_at}")
             }
+            Self::OutsideMainText { document, n_pages, n_characters } => write!(
+                f,
+                "{n_characters} characters outside the main text of {n_pages} HTML {} left out, the first is {document}; --html full keeps them",
+                plural(*n_pages, "page", "pages")
+            ),
             Self::Damaged { document, problem } => write!(f, "{document}: damaged, {problem}; what could be read was"),
             Self::DamagedJson { document, problem, recovered_bytes, total_bytes } => {
                 write!(f, "{document}: damaged JSON, {problem}; recovered {recovered_bytes} of {total_bytes} bytes")

@@ -1,12 +1,29 @@
-//! HTML, pages and fragments: the text a reader sees, block elements apart from each other by a
-//! blank line, and the page's title, address, date and language. Navigation is kept: what a site
-//! recycles under every article is what refrain looks for.
+//! HTML, pages and fragments: block elements apart from each other by a blank line, and the page's title,
+//! address, date, author and language. Of a page it is the main text, without navigation, sidebars and
+//! footers, as dom_smoothie (a port of Mozilla's Readability) finds it; or all that a reader sees.
 //!
 //! The tree is walked with a loop, not by recursion, so that a file of ten thousand nested tags
 //! costs memory in proportion and no stack.
 
 use super::{Extracted, Metadata};
+use crate::Warning;
 use dom_query::{Document, NodeRef};
+use dom_smoothie::{Config, Readability};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// In pages nested more deeply or with more elements nothing is looked for: all of their text is taken.
+const MAX_DEPTH_FOR_MAIN_TEXT: usize = 500;
+const MAX_ELEMENTS_FOR_MAIN_TEXT: usize = 100_000;
+
+/// Which text of a page counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HtmlText {
+    /// The main text, or all where there is none.
+    #[default]
+    Main,
+    /// All that a reader sees: navigation, sidebars and footers too.
+    Full,
+}
 
 /// Elements whose content no reader sees as text.
 const UNSEEN: [&str; 10] =
@@ -18,7 +35,7 @@ const INLINE: [&str; 33] = [
     "var",
 ];
 
-pub(crate) fn extract(decoded: &str) -> Extracted {
+pub(crate) fn extract(name: &str, decoded: &str, which: HtmlText) -> Extracted {
     let page = Document::from(decoded);
     let attribute = |selector: &str, name: &str| {
         let value = page.select_single(selector).attr(name)?;
@@ -36,7 +53,37 @@ pub(crate) fn extract(decoded: &str) -> Extracted {
         language: attribute("html", "lang"),
         ..Metadata::default()
     };
-    Extracted { texts: vec![(visible_text(&page.root()), metadata)], ..Extracted::default() }
+    let all = visible_text(&page.root());
+    let main = if which == HtmlText::Main { main_text(page) } else { None };
+    let n_outside = main.as_ref().map_or(0, |main| all.chars().count().saturating_sub(main.chars().count()));
+    let outside = Warning::OutsideMainText { document: name.into(), n_pages: 1, n_characters: n_outside };
+    let warnings = if n_outside > 0 { vec![outside] } else { vec![] };
+    Extracted { texts: vec![(main.unwrap_or(all), metadata)], warnings }
+}
+
+/// The main text of a page; none if there is none, or the page is not like one.
+fn main_text(page: Document) -> Option<String> {
+    let (mut n_elements, mut deepest) = (0, 0);
+    let mut at = page.root().first_child();
+    let mut open: Vec<NodeRef> = Vec::new();
+    loop {
+        let Some(node) = at else {
+            let Some(parent) = open.pop() else { break };
+            at = parent.next_sibling();
+            continue;
+        };
+        n_elements += usize::from(node.is_element());
+        at = node.first_child();
+        open.push(node);
+        deepest = deepest.max(open.len());
+    }
+    if deepest > MAX_DEPTH_FOR_MAIN_TEXT || n_elements > MAX_ELEMENTS_FOR_MAIN_TEXT {
+        return None;
+    }
+    // A page that the extractor does not survive is read whole.
+    let parse = || Readability::with_document(page, None, Some(Config::default())).ok()?.parse().ok();
+    let article = catch_unwind(AssertUnwindSafe(parse)).ok().flatten()?;
+    Some(fragment_text(&article.content)).filter(|text| !text.is_empty())
 }
 
 /// The visible text of a page, without what is told about it.
@@ -140,11 +187,32 @@ mod tests {
     fn blocks_stand_apart_and_inline_elements_do_not() {
         let page = "<html lang=ko><head><title> A  page </title><script>x</script></head>\
             <body><h1>Head</h1><p>One <b>bold</b><i>er</i>\n word.<br>Next line.</p><ul><li>a</li><li>b</li></ul></body></html>";
-        let extracted = extract(page);
+        let extracted = extract("a", page, HtmlText::Full);
         let (text, metadata) = &extracted.texts[0];
         assert_eq!(text, "Head\n\nOne bolder word.\nNext line.\n\na\n\nb");
         assert_eq!(metadata.title.as_deref(), Some("A page"));
         assert_eq!(metadata.language.as_deref(), Some("ko"));
+    }
+
+    #[test]
+    fn the_main_text_of_a_page_is_told_from_what_stands_around_it() {
+        let paragraph =
+            |n: usize| format!("<p>Paragraph {n} has a sentence, and another clause, and then one more of them.</p>");
+        let article: String = (0..9).map(paragraph).collect();
+        let page = format!(
+            "<html><body><nav><a href=/>Home</a> <a href=/news>News</a></nav><div class=sidebar><a href=/x>Most read</a></div>\
+             <article><h1>Head</h1>{article}</article><footer>Imprint</footer></body></html>"
+        );
+        let main = extract("a", &page, HtmlText::Main);
+        let text = &main.texts[0].0;
+        assert!(text.contains("Paragraph 0") && text.contains("Paragraph 8") && text.contains("\n\n"), "{text}");
+        assert!(!text.contains("News") && !text.contains("Most read") && !text.contains("Imprint"), "{text}");
+        assert!(matches!(&main.warnings[..], [Warning::OutsideMainText { n_pages: 1, n_characters: 1.., .. }]));
+        let full = extract("a", &page, HtmlText::Full);
+        assert!(full.texts[0].0.contains("Most read") && full.warnings.is_empty());
+        assert_eq!(extract("a", "<p>One", HtmlText::Main).texts[0].0, "One");
+        let deep = format!("{}word{}", "<div>".repeat(20_000), "</div>".repeat(20_000));
+        assert_eq!(extract("a", &deep, HtmlText::Main).texts[0].0, "word");
     }
 
     #[test]
