@@ -91,7 +91,7 @@ pub struct Removed {
     /// How they are alike; of a document, the weakest kind among its passages.
     pub kind: Kind,
     /// Cosine similarity, −1 to 1; of a document, that of its weakest passage, as are the next two.
-    pub cosine: f32,
+    pub cosine: Option<f32>,
     /// Shared shingles as a share of all, 0 to 1.
     pub jaccard: f32,
     /// Shared shingles as a share of the smaller set, 0 to 1.

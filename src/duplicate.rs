@@ -36,6 +36,7 @@ use copies::{Copies, Filter};
 use ndarray::ArrayView2;
 use serde::Serialize;
 use shingle::ShingleSets;
+use std::cmp::Ordering;
 
 /// How two passages are alike, the strongest kind first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -159,8 +160,8 @@ pub struct DuplicatePair {
     pub b: u32,
     /// The strongest kind that holds.
     pub kind: Kind,
-    /// Cosine similarity of the embeddings, −1 to 1.
-    pub cosine: f32,
+    /// Cosine similarity of the embeddings, −1 to 1; none where there are no embeddings.
+    pub cosine: Option<f32>,
     /// Shared shingles as a share of all, 0 to 1.
     pub jaccard: f32,
     /// Shared shingles as a share of the smaller set, 0 to 1.
@@ -178,8 +179,13 @@ impl DuplicatePair {
             Kind::Exact => 1.0,
             Kind::Near => self.jaccard,
             Kind::Excerpt => self.containment,
-            Kind::Reworded => self.cosine,
+            Kind::Reworded => self.cosine.unwrap_or(-1.0),
         }
+    }
+
+    /// The one with the larger cosine is greater.
+    pub(crate) fn by_cosine(&self, other: &Self) -> Ordering {
+        self.cosine.unwrap_or(-1.0).total_cmp(&other.cosine.unwrap_or(-1.0))
     }
 }
 
@@ -188,7 +194,7 @@ impl DuplicatePair {
 pub struct Passages<'a> {
     /// What they say.
     pub texts: &'a [&'a str],
-    /// `(n, dim)` embeddings of unit length.
+    /// `(n, dim)` embeddings of unit length; of no columns where there are none, and nothing is reworded.
     pub rows: ArrayView2<'a, f32>,
     /// Which of them have the same text.
     pub classes: &'a ExactClasses,
@@ -198,6 +204,14 @@ pub struct Passages<'a> {
     pub document_of: &'a [u32],
     /// Those from this one on are of an old corpus: they are not paired with each other, and all stay.
     pub n_new: usize,
+}
+
+impl Passages<'_> {
+    /// Cosine similarity of two passages, if they have embeddings.
+    fn cosine(&self, a: u32, b: u32) -> Option<f32> {
+        let row = |i: u32| self.rows.row(i as usize);
+        (self.rows.ncols() > 0).then(|| crate::similarity::dot(row(a), row(b)).clamp(-1.0, 1.0))
+    }
 }
 
 /// The duplicates among passages.
@@ -260,7 +274,6 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
     let sets = ShingleSets::of_all(distinct.iter().map(|&i| texts[i]));
     let filter = Filter { sources: options.sources, source_of, n_new };
     let copies = Copies::new(texts, classes, filter);
-    let cosine = |a: usize, b: usize| crate::similarity::dot(rows.row(a), rows.row(b)).clamp(-1.0, 1.0);
 
     let mut pairs = Vec::new();
     if asked(Kind::Exact) {
@@ -268,7 +281,7 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
             a,
             b,
             kind: Kind::Exact,
-            cosine: cosine(a as usize, b as usize),
+            cosine: passages.cosine(a, b),
             jaccard: 1.0,
             containment: 1.0,
             excerpt: None,
@@ -277,7 +290,7 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
     let by_sets = lexical::pairs(&sets, options);
     let lexical = excerpt::in_one_stretch(by_sets, &sets, |i| texts[distinct[i as usize]], options);
     let lexical: Vec<_> = lexical.into_iter().map(|pair| (pair.a, pair.b, pair.kind)).collect();
-    let reworded = if asked(Kind::Reworded) {
+    let reworded = if asked(Kind::Reworded) && rows.ncols() > 0 {
         reworded::pairs(rows, distinct, classes.n_new(), &lexical, options.threshold)
     } else {
         vec![]
@@ -289,7 +302,7 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
         }
         // The evidence is that of the texts that were compared, whichever copies the pair is made of.
         let shared = sets.shared(a as usize, b as usize);
-        let cosine = cosine(distinct[a as usize], distinct[b as usize]);
+        let cosine = passages.cosine(distinct[a as usize] as u32, distinct[b as usize] as u32);
         let (jaccard, containment) = (shared.jaccard, shared.containment);
         pairs.extend(of_passages.map(|(a, b)| DuplicatePair {
             a,
@@ -334,7 +347,7 @@ fn keep_strongest(pairs: &mut Vec<DuplicatePair>, texts: &[&str], most: usize) -
         };
         pairs.select_nth_unstable_by(most, |x, y| {
             let by_figures = x.kind.cmp(&y.kind).then(y.evidence().total_cmp(&x.evidence()));
-            by_figures.then(y.cosine.total_cmp(&x.cosine)).then_with(|| sides(x).cmp(&sides(y)))
+            by_figures.then(y.by_cosine(x)).then_with(|| sides(x).cmp(&sides(y)))
         });
         pairs.truncate(most);
         pairs.sort_unstable_by_key(|pair| (pair.a, pair.b));

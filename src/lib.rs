@@ -57,7 +57,7 @@ pub use warning::Warning;
 use cluster::{ClusterOptions, ClusterRows, Clustering};
 use document::embedded::EmbeddedRows;
 use document::{Document, DocumentOptions};
-use duplicate::{DuplicateOptions, ExactClasses, Passages};
+use duplicate::{DuplicateOptions, ExactClasses, Kind, Passages};
 use embedding::{DEFAULT_MODEL, EmbeddingCounts, EmbeddingOptions, Model, Runtime, RuntimeOptions};
 use evaluation::Agreement;
 use ndarray::{Array2, ArrayView2};
@@ -106,6 +106,13 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether anything that is asked for compares meanings; copies and excerpts are found by their words.
+    #[must_use]
+    pub fn need_embeddings(&self) -> bool {
+        let is_reworded_asked = |options: &DuplicateOptions| options.kinds.contains(&Kind::Reworded);
+        self.cluster.is_some() || self.duplicate.as_ref().is_some_and(is_reworded_asked)
+    }
+
     /// Refuses values out of range, before any slow work.
     ///
     /// # Errors
@@ -208,6 +215,11 @@ pub struct Embeddings {
 /// # Errors
 /// Any [`Error`]; what costs only a part of the input is a warning instead.
 pub fn embed(paths: &[String], options: &Options, progress: &dyn Progress) -> Result<Embeddings> {
+    prepare(paths, options, true, progress)
+}
+
+/// The same where rows are needed; else of no columns, unless they are given.
+fn prepare(paths: &[String], options: &Options, is_embedded: bool, progress: &dyn Progress) -> Result<Embeddings> {
     let mut timings = Timings::start();
     let inputs = Inputs::find(paths, options)?;
     let n_inputs = inputs.new.len() + inputs.old.len();
@@ -228,6 +240,10 @@ pub fn embed(paths: &[String], options: &Options, progress: &dyn Progress) -> Re
     let mut corpus = read_inputs(&model, inputs, options)?;
     progress.finish();
     timings.end(Stage::Reading);
+    if !is_embedded {
+        let (rows, counts) = (Array2::zeros((corpus.passages.len(), 0)), EmbeddingCounts::default());
+        return Ok(Embeddings { corpus, rows, model: None, counts, timings });
+    }
     let runtime = Runtime::find(&options.runtime, progress)?;
     timings.end(Stage::Runtime);
     let texts: Vec<&str> = corpus.passages.iter().map(|passage| passage.text(&corpus.documents)).collect();
@@ -277,7 +293,8 @@ fn given(
 /// Any [`Error`]; what costs only a part of the input is a warning in the report instead.
 pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> Result<Report> {
     options.check()?;
-    let Embeddings { corpus, rows, model, counts, mut timings } = embed(paths, options, progress)?;
+    let is_embedded = options.need_embeddings();
+    let Embeddings { corpus, rows, model, counts, mut timings } = prepare(paths, options, is_embedded, progress)?;
     let Corpus { n_inputs, documents, passages, n_new, n_short, n_split, mut warnings } = corpus;
     let texts: Vec<&str> = passages.iter().map(|passage| passage.text(&documents)).collect();
     let (sources, source_of) = report::sources(&documents, &passages);

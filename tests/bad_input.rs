@@ -52,7 +52,7 @@ fn a_bad_file_costs_only_itself_and_strict_remembers() {
     let mixed = folder(&[
         ("a.txt", PARAGRAPH),
         ("b.png", PNG),
-        ("c.txt", b"Caf\xe9 society is what this paragraph of forty characters is about."),
+        ("c.txt", b"Caf\xe9 soci\xc3\xa9t\xc3\xa9 is what this paragraph of forty characters is about."),
     ]);
     let output = run(&["duplicates", path(&mixed), "--format", "json"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

@@ -38,6 +38,28 @@ fn the_order_of_the_input_decides_nothing() {
 }
 
 #[test]
+fn copies_and_excerpts_are_found_without_a_model_and_are_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report");
+    let by_words = ["--kinds", "exact,near,excerpt"];
+    let without = ["--onnxruntime", "none", "--offline", "--no-cache", "-o", shown(&report)];
+    let found = done(&[&["duplicates", &seeds()], &by_words[..], &without].concat());
+    assert!(found["header"]["model"].is_null());
+    assert!(
+        found["duplicate_groups"].as_array().unwrap().iter().all(|group| group["weakest_link"]["cosine"].is_null())
+    );
+    let with_reworded = done(&["duplicates", &seeds()]);
+    let pairs = |report: &Value, kind: &str| report["header"]["counts"]["pairs"][kind].clone();
+    for kind in ["exact", "near", "excerpt"] {
+        assert_eq!(pairs(&found, kind), pairs(&with_reworded, kind), "{kind}");
+    }
+    assert!(pairs(&found, "exact").as_u64() >= Some(20) && pairs(&found, "reworded") == 0);
+    // As a finished report it is read again.
+    let near = done(&["duplicates", shown(&report), "--kinds", "near"]);
+    assert_eq!((pairs(&near, "near"), pairs(&near, "exact")), (pairs(&found, "near"), json!(0)));
+}
+
+#[test]
 fn a_finished_report_at_a_higher_threshold_is_what_a_search_at_it_finds() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report");

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 /// The pairs of a report as (kind, first words of a, first words of b).
 fn pairs_of(report: &Report) -> Vec<(Kind, &str, &str, f32)> {
     let pairs = &report.duplicates.as_ref().unwrap().pairs;
-    pairs.iter().map(|p| (p.kind, report.text(p.a), report.text(p.b), p.cosine)).collect()
+    pairs.iter().map(|p| (p.kind, report.text(p.a), report.text(p.b), p.cosine.unwrap())).collect()
 }
 
 #[test]

@@ -57,7 +57,7 @@ mod tests {
             representative: members[0],
             members: members.to_vec(),
             kind: Kind::Exact,
-            weakest: WeakestLink { cosine: 1.0, jaccard: 1.0, containment: 1.0 },
+            weakest: WeakestLink { cosine: Some(1.0), jaccard: 1.0, containment: 1.0 },
             n_pairs: 0,
             across_sources: false,
         };

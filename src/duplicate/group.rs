@@ -32,8 +32,8 @@ pub struct DuplicateGroup {
 /// The least that the links of a group show.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct WeakestLink {
-    /// The least cosine.
-    pub cosine: f32,
+    /// The least cosine; none where there are no embeddings.
+    pub cosine: Option<f32>,
     /// The least Jaccard similarity.
     pub jaccard: f32,
     /// The least containment.
@@ -63,7 +63,7 @@ pub(super) fn groups(
             representative,
             kind: links.iter().map(|pair| pair.kind).max().unwrap_or(Kind::Exact),
             weakest: WeakestLink {
-                cosine: least(|p| p.cosine),
+                cosine: links.iter().filter_map(|pair| pair.cosine).reduce(f32::min),
                 jaccard: least(|p| p.jaccard),
                 containment: least(|p| p.containment),
             },
@@ -206,7 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn pair(a: u32, b: u32) -> DuplicatePair {
-        DuplicatePair { a, b, kind: Kind::Reworded, cosine: 0.9, jaccard: 0.1, containment: 0.2, excerpt: None }
+        DuplicatePair { a, b, kind: Kind::Reworded, cosine: Some(0.9), jaccard: 0.1, containment: 0.2, excerpt: None }
     }
 
     fn copy(a: u32, b: u32) -> DuplicatePair {

@@ -15,8 +15,8 @@ pub struct Dispensable {
     pub kept: u32,
     /// How they are alike.
     pub kind: Kind,
-    /// Cosine similarity of the embeddings, −1 to 1.
-    pub cosine: f32,
+    /// Cosine similarity of the embeddings, −1 to 1; none where there are no embeddings.
+    pub cosine: Option<f32>,
     /// Shared shingles as a share of all, 0 to 1.
     pub jaccard: f32,
     /// Shared shingles as a share of the smaller set, 0 to 1.
@@ -103,8 +103,7 @@ impl<'a> Links<'a> {
                 if let Some(&DuplicatePair { kind, cosine, jaccard, containment, .. }) = pair {
                     return Dispensable { passage, kept, kind, cosine, jaccard, containment };
                 }
-                let row = |i: u32| self.passages.rows.row(i as usize);
-                let cosine = crate::similarity::dot(row(passage), row(kept)).clamp(-1.0, 1.0);
+                let cosine = self.passages.cosine(passage, kept);
                 Dispensable { passage, kept, kind: Kind::Exact, cosine, jaccard: 1.0, containment: 1.0 }
             })
         })

@@ -37,7 +37,7 @@ pub fn regroup(
     let filter = Filter { sources: options.sources, source_of: passages.source_of, n_new: passages.n_new };
     let copies = Copies::new(passages.texts, passages.classes, filter);
     let is_asked = |pair: &&DuplicatePair| {
-        options.kinds.contains(&pair.kind) && (pair.kind != Kind::Reworded || pair.cosine >= options.threshold)
+        options.kinds.contains(&pair.kind) && (pair.kind != Kind::Reworded || pair.cosine >= Some(options.threshold))
     };
     let pairs = pairs.iter().filter(is_asked).copied().collect();
     grouped(pairs, n_pairs_left_out, &copies, &filter, passages, options)
@@ -54,10 +54,10 @@ pub fn ladder(
     n_nearest: usize,
 ) -> Vec<Rung> {
     let mut reworded: Vec<&DuplicatePair> = pairs.iter().filter(|pair| pair.kind == Kind::Reworded).collect();
-    reworded.sort_by(|x, y| y.cosine.total_cmp(&x.cosine).then((x.a, x.b).cmp(&(y.a, y.b))));
+    reworded.sort_by(|x, y| y.by_cosine(x).then((x.a, x.b).cmp(&(y.a, y.b))));
     let rung = |&threshold: &f32| {
         let at = regroup(pairs, 0, passages, &DuplicateOptions { threshold, ..options.clone() });
-        let n_above = reworded.partition_point(|pair| pair.cosine >= threshold);
+        let n_above = reworded.partition_point(|pair| pair.cosine >= Some(threshold));
         let nearest = n_above.saturating_sub(n_nearest)..(n_above + n_nearest).min(reworded.len());
         Rung {
             threshold,

@@ -90,7 +90,7 @@ pub(super) fn write_pairs<'a>(
         [
             group.map_or_else(String::new, |group| group.to_string()).into(),
             pair.kind.name().into(),
-            rounded(pair.cosine).to_string().into(),
+            pair.cosine.map_or_else(String::new, |cosine| rounded(cosine).to_string()).into(),
             rounded(pair.jaccard).to_string().into(),
             rounded(pair.containment).to_string().into(),
             report.is_across_sources(pair).to_string().into(),

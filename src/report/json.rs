@@ -242,14 +242,19 @@ struct BoilerplateOf<'a> {
 
 #[derive(Serialize)]
 struct WeakestShown {
-    cosine: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cosine: Option<f64>,
     jaccard: f64,
     containment: f64,
 }
 
 impl From<WeakestLink> for WeakestShown {
     fn from(link: WeakestLink) -> Self {
-        Self { cosine: rounded(link.cosine), jaccard: rounded(link.jaccard), containment: rounded(link.containment) }
+        Self {
+            cosine: link.cosine.map(rounded),
+            jaccard: rounded(link.jaccard),
+            containment: rounded(link.containment),
+        }
     }
 }
 

@@ -42,11 +42,12 @@ pub(super) fn write_pairs(duplicates: &Duplicates, file: File) -> Result<(), Str
             ("a", Arc::new(UInt32Array::from_iter_values(pairs.iter().map(|pair| pair.a)))),
             ("b", Arc::new(UInt32Array::from_iter_values(pairs.iter().map(|pair| pair.b)))),
             ("kind", Arc::new(StringArray::from_iter_values(pairs.iter().map(|pair| pair.kind.name())))),
-            ("cosine", figure(|pair| pair.cosine)),
+            ("cosine", Arc::new(pairs.iter().map(|pair| pair.cosine).collect::<Float32Array>())),
             ("jaccard", figure(|pair| pair.jaccard)),
             ("containment", figure(|pair| pair.containment)),
         ];
-        Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, false)))?)
+        let columns = columns.into_iter().map(|(name, column)| (name, column, name == "cosine"));
+        Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
     })
 }
 

@@ -48,8 +48,8 @@ pub fn write_preview_json(report: &Report, rungs: &[Rung], out: &mut dyn Write) 
                 .nearest
                 .iter()
                 .map(|pair| PairShown {
-                    cosine: rounded(pair.cosine),
-                    is_found: pair.cosine >= rung.threshold,
+                    cosine: rounded(pair.evidence()),
+                    is_found: pair.evidence() >= rung.threshold,
                     a: report.text(pair.a),
                     b: report.text(pair.b),
                 })
@@ -79,7 +79,7 @@ pub fn write_preview(report: &Report, rungs: &[Rung], width: usize, out: &mut dy
             share(rung, report) * 100.0
         ))?;
         for pair in &rung.nearest {
-            let sign = if pair.cosine >= rung.threshold { '+' } else { '−' };
+            let sign = if pair.evidence() >= rung.threshold { '+' } else { '−' };
             show(report, pair, sign, &mut page)?;
         }
     }
@@ -88,7 +88,7 @@ pub fn write_preview(report: &Report, rungs: &[Rung], width: usize, out: &mut dy
 
 /// A pair in two lines, each cut to the width.
 fn show(report: &Report, pair: &DuplicatePair, sign: char, page: &mut Page) -> Result<()> {
-    let first = format!("      {sign} {:.4}  ", pair.cosine);
+    let first = format!("      {sign} {:.4}  ", pair.evidence());
     let indent = " ".repeat(measure_text_width(&first));
     page.line(&format!("{first}{}", one_line(report.text(pair.a))))?;
     page.line(&format!("{indent}{}", one_line(report.text(pair.b))))

@@ -186,7 +186,7 @@ fn read_pairs(path: &Path, n_passages: usize) -> Read<Vec<DuplicatePair>> {
                 a: a.value(row),
                 b: b.value(row),
                 kind: Kind::ALL.into_iter().find(|kind| kind.name() == kinds.value(row))?,
-                cosine: cosine.value(row),
+                cosine: cosine.is_valid(row).then(|| cosine.value(row)),
                 jaccard: jaccard.value(row),
                 containment: containment.value(row),
                 excerpt: None,

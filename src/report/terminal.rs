@@ -106,7 +106,8 @@ fn header(report: &Report, page: &mut Page) -> Result<()> {
             let precision = model.precision.name();
             format!("{}, {} dimensions, on {} in {precision}", model.name, model.dim, model.provider.name())
         }
-        None => "embeddings as given".to_owned(),
+        None if report.options.need_embeddings() => "embeddings as given".to_owned(),
+        None => "compared by words, without a model".to_owned(),
     };
     let line = page.dim.apply_to(line).to_string();
     page.line(&line)
@@ -256,14 +257,14 @@ fn show_group(
         .members
         .iter()
         .filter_map(|&b| links.get(&(a.min(b), a.max(b))).map(|pair| (b, *pair)))
-        .max_by(|(_, x), (_, y)| x.kind.cmp(&y.kind).then(y.cosine.total_cmp(&x.cosine)));
+        .max_by(|(_, x), (_, y)| x.kind.cmp(&y.kind).then(y.by_cosine(x)));
     let Some((b, pair)) = partner else { return Ok(()) };
     let name = page.bold.apply_to(format!("{:<8}", pair.kind.name())).to_string();
     let across = if group.across_sources { " · across sources" } else { "" };
     page.line(&format!(
-        "{number:>4}  {name}  {} · cosine {:.2} · {:.0} % of words in runs shared{across}",
+        "{number:>4}  {name}  {}{} · {:.0} % of words in runs shared{across}",
         count(group.members.len(), "passage", "passages"),
-        pair.cosine,
+        pair.cosine.map_or_else(String::new, |cosine| format!(" · cosine {cosine:.2}")),
         pair.jaccard * 100.0
     ))?;
     let marked = if pair.kind == Kind::Exact { None } else { Some(marked(report.text(a), report.text(b), page)) };
