@@ -52,6 +52,44 @@ pub trait LengthMeasure: Sync {
     fn n_tokens(&self, text: &str) -> usize;
     /// Tokens that the model reads at most, special tokens included.
     fn max_tokens(&self) -> usize;
+    /// The byte after each token of `text`, in order and without special tokens, where that is known.
+    fn token_ends(&self, _text: &str) -> Option<Vec<usize>> {
+        None
+    }
+}
+
+/// Lengths of parts of one text. Where it is known where its tokens end, the text is looked at once and the
+/// lengths are those of its own tokens; else each part is measured.
+struct Lengths<'a> {
+    text: &'a str,
+    measure: &'a dyn LengthMeasure,
+    /// Special tokens, which stand around every text.
+    around: usize,
+    ends: Option<Vec<usize>>,
+}
+
+impl<'a> Lengths<'a> {
+    /// Of parts within `span`.
+    fn within(text: &'a str, span: &Range<usize>, measure: &'a dyn LengthMeasure) -> Self {
+        let ends = measure.token_ends(&text[span.clone()]);
+        let ends = ends.map(|ends| ends.into_iter().map(|end| span.start + end).collect());
+        Self { ends, ..Self::measured(text, measure) }
+    }
+
+    /// Each measured by itself.
+    fn measured(text: &'a str, measure: &'a dyn LengthMeasure) -> Self {
+        Self { text, measure, around: measure.n_tokens(""), ends: None }
+    }
+
+    fn n_tokens(&self, part: Range<usize>) -> usize {
+        let Some(ends) = &self.ends else { return self.measure.n_tokens(self.text[part].trim()) };
+        let up_to = |byte: usize| ends.partition_point(|&end| end <= byte);
+        self.around + up_to(part.end) - up_to(part.start)
+    }
+
+    fn max_tokens(&self) -> usize {
+        self.measure.max_tokens()
+    }
 }
 
 /// A piece of a document, by place.
@@ -144,13 +182,17 @@ fn segment_one(
             push(span, n_tokens);
             continue;
         }
-        for piece in split(text, span, n_tokens, measure, &mut n_sentences) {
+        let lengths = Lengths::within(text, &span, measure);
+        for piece in split(text, span, n_tokens, &lengths, &mut n_sentences) {
             let n_tokens = measure.n_tokens(&text[piece.clone()]);
             if n_tokens <= max_tokens {
                 push(piece, n_tokens);
                 continue;
             }
-            for part in divide(text, piece, measure).into_iter().filter_map(|part| trimmed(text, part)) {
+            for part in divide(text, piece, &Lengths::measured(text, measure))
+                .into_iter()
+                .filter_map(|part| trimmed(text, part))
+            {
                 let n_tokens = measure.n_tokens(&text[part.clone()]);
                 push(part, n_tokens);
             }
@@ -285,28 +327,26 @@ fn trimmed(text: &str, span: Range<usize>) -> Option<Range<usize>> {
 /// Cuts a paragraph of `n_tokens` into pieces of about equal length that the model reads whole, at
 /// sentence ends where it can; counts the sentences that are too long themselves.
 ///
-/// Each sentence is measured once and lengths are added up, which is exact where a tokenizer looks at
-/// words one by one; where it does not, a piece may come out too long, and the caller divides it.
+/// Lengths of sentences are added up, which is exact where a tokenizer looks at words one by one; where it
+/// does not, a piece may come out too long, and the caller divides it.
 fn split(
     text: &str,
     span: Range<usize>,
     n_tokens: usize,
-    measure: &dyn LengthMeasure,
+    lengths: &Lengths,
     n_sentences: &mut usize,
 ) -> Vec<Range<usize>> {
-    let max = measure.max_tokens();
-    // Special tokens stand around every text.
-    let around = measure.n_tokens("");
+    let (max, around) = (lengths.max_tokens(), lengths.around);
     let target = n_tokens.div_ceil(n_tokens.div_ceil(max));
     let mut pieces: Vec<(Range<usize>, usize)> = Vec::new();
     for sentence in sentences(text, span) {
-        let n_tokens = trimmed_length(text, &sentence, measure);
+        let n_tokens = lengths.n_tokens(sentence.clone());
         let parts = if n_tokens <= max {
             vec![(sentence, n_tokens)]
         } else {
             *n_sentences += 1;
-            let measured = |part: Range<usize>| (part.clone(), trimmed_length(text, &part, measure));
-            divide(text, sentence, measure).into_iter().map(measured).collect()
+            let with_length = |part: Range<usize>| (part.clone(), lengths.n_tokens(part));
+            divide(text, sentence, lengths).into_iter().map(with_length).collect()
         };
         for (part, n_tokens) in parts {
             let more = n_tokens.saturating_sub(around);
@@ -322,10 +362,6 @@ fn split(
     pieces.into_iter().filter_map(|(piece, _)| trimmed(text, piece)).collect()
 }
 
-fn trimmed_length(text: &str, span: &Range<usize>, measure: &dyn LengthMeasure) -> usize {
-    measure.n_tokens(text[span.clone()].trim())
-}
-
 /// Sentences by Unicode's rules (UAX #29); a line break inside the paragraph is a space to them.
 fn sentences(text: &str, span: Range<usize>) -> Vec<Range<usize>> {
     let one_line = text[span.clone()].replace(['\n', '\r', '\u{c}', '\u{b}'], " ");
@@ -333,20 +369,20 @@ fn sentences(text: &str, span: Range<usize>) -> Vec<Range<usize>> {
 }
 
 /// Cuts a sentence into runs of words that fit, and a word that does not fit into runs of characters.
-fn divide(text: &str, sentence: Range<usize>, measure: &dyn LengthMeasure) -> Vec<Range<usize>> {
-    let max = measure.max_tokens();
+fn divide(text: &str, sentence: Range<usize>, lengths: &Lengths) -> Vec<Range<usize>> {
+    let max = lengths.max_tokens();
     let mut parts = Vec::new();
     let mut start = sentence.start;
     while start < sentence.end {
         // The longest prefix that fits, by bisection over the places where a cut is allowed.
         let rest = &text[start..sentence.end];
         let longest = |cuts: &[usize]| {
-            let n = cuts.partition_point(|&cut| measure.n_tokens(rest[..cut].trim()) <= max);
+            let n = cuts.partition_point(|&cut| lengths.n_tokens(start..start + cut) <= max);
             n.checked_sub(1).map(|i| cuts[i])
         };
         // Cuts beyond what could ever fit need not be looked at; mostly, eight bytes a token are enough.
         let near = rest.floor_char_boundary(max * 8);
-        let is_near = near < rest.len() && measure.n_tokens(rest[..near].trim()) > max;
+        let is_near = near < rest.len() && lengths.n_tokens(start..start + near) > max;
         let reach = if is_near { near } else { rest.floor_char_boundary(max * 64) };
         let words: Vec<usize> =
             rest[..reach].split_word_bound_indices().map(|(at, w)| at + w.len()).filter(|&cut| cut > 0).collect();
@@ -375,6 +411,32 @@ mod tests {
         }
         fn max_tokens(&self) -> usize {
             self.0
+        }
+    }
+
+    /// The same, and where its tokens end.
+    struct Ends(Words);
+
+    impl LengthMeasure for Ends {
+        fn n_tokens(&self, text: &str) -> usize {
+            self.0.n_tokens(text)
+        }
+        fn max_tokens(&self) -> usize {
+            self.0.max_tokens()
+        }
+        fn token_ends(&self, text: &str) -> Option<Vec<usize>> {
+            let mut ends = Vec::new();
+            let mut in_word = 0;
+            for (at, c) in text.char_indices() {
+                in_word = if c.is_whitespace() { 0 } else { in_word + 1 };
+                // The eighth character of a run moves its token's end; the first begins one.
+                match ends.last_mut() {
+                    Some(last) if in_word % 8 != 1 && in_word > 0 => *last = at + c.len_utf8(),
+                    _ if in_word > 0 => ends.push(at + c.len_utf8()),
+                    _ => {}
+                }
+            }
+            Some(ends)
         }
     }
 
@@ -438,6 +500,23 @@ mod tests {
         let error =
             segment(&documents, &Words(99), &PassageOptions { min_chars: 100, ..Default::default() }).unwrap_err();
         assert!(error.to_string().contains("lower --min-chars"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn where_tokens_end_tells_what_measuring_tells(
+            text in "([a-z]{1,20}[.!]? ?){1,60}", max_tokens in 1usize..12,
+        ) {
+            let documents = [document(&text)];
+            let options = PassageOptions { min_chars: 1, ..Default::default() };
+            let by_measuring = segment(&documents, &Words(max_tokens), &options).unwrap();
+            let by_ends = segment(&documents, &Ends(Words(max_tokens)), &options).unwrap();
+            prop_assert!(by_ends.passages.iter().all(|passage| passage.n_tokens as usize <= max_tokens));
+            // In the middle of a word a run may begin elsewhere than the word's own.
+            if text.split_whitespace().all(|word| word.len() <= 8) {
+                prop_assert_eq!(by_ends.passages, by_measuring.passages);
+            }
+        }
     }
 
     #[test]

@@ -304,6 +304,13 @@ impl LengthMeasure for TokenCounter {
     fn max_tokens(&self) -> usize {
         self.max_tokens
     }
+
+    fn token_ends(&self, text: &str) -> Option<Vec<usize>> {
+        let encoding = self.tokenizer.encode(prefixed(&self.prefix, text), false).ok()?;
+        // What stands before the text ends before it.
+        let ends = encoding.get_offsets().iter().map(|offset| offset.1.checked_sub(self.prefix.len()));
+        ends.skip_while(Option::is_none).collect()
+    }
 }
 
 pub(super) fn hex(digest: &[u8]) -> String {
