@@ -16,10 +16,11 @@ pub(crate) mod packed;
 pub mod parquet;
 pub mod table;
 pub mod text;
+mod warc;
 mod xml;
 
 use crate::{Error, Result, Warning, source::Input};
-use archive::Archive;
+use archive::{Archive, Member};
 use bytes::Bytes;
 pub use encoding::KnownBy;
 pub use html::HtmlText;
@@ -33,7 +34,7 @@ pub use table::RowEdit;
 
 /// The formats that are read, for messages.
 pub const FORMATS_READ: &str = "plain text, HTML, JSON (a WordPress post, or any objects and arrays with text), JSON Lines, \
-    CSV, Parquet, feeds (RSS and Atom), e-mail and mailboxes, DOCX, ODT and EPUB, and gzip, Zstandard, zip and tar around them";
+    CSV, Parquet, feeds (RSS and Atom), e-mail and mailboxes, DOCX, ODT, EPUB and WARC, and gzip, Zstandard, zip and tar around them";
 /// Members of an archive that are unpacked before they are read, side by side.
 const MEMBERS_AT_ONCE: usize = 256;
 /// Bytes at the beginning by which a format is recognised.
@@ -130,7 +131,7 @@ impl Format {
             Some("csv" | "tsv") => Ok(Self::Csv),
             Some("eml" | "mbox" | "mbx") => Ok(Self::Mail),
             Some("txt" | "md" | "markdown") => Ok(Self::Text),
-            Some(other @ ("xml" | "rss" | "atom" | "warc")) => Err(format!("a .{other} file")),
+            Some(other @ ("xml" | "rss" | "atom")) => Err(format!("a .{other} file")),
             _ if starts(b"<?xml") => Err("XML".into()),
             _ if mail::looks_like_mail(&shown) => Ok(Self::Mail),
             _ => Ok(Self::Text),
@@ -250,15 +251,19 @@ fn parse_within(
         warnings.push(Warning::Empty { document: document() });
         return vec![];
     }
-    let Unpacked { bytes, problem, .. } = match packed::unpack(bytes, &options.limits) {
+    let Unpacked { bytes, problem, packings } = match packed::unpack(bytes, &options.limits) {
         Ok(unpacked) => unpacked,
         Err(reason) => {
             warnings.push(Warning::Unreadable { document: document(), reason });
             return vec![];
         }
     };
+    if !packings.is_empty() {
+        tracing::debug!(document = input.name, ?packings, n_bytes = bytes.len(), "unpacked");
+    }
     warnings.extend(problem.map(|problem| Warning::Damaged { document: document(), problem }));
     if let Some(archive) = archive_of(&bytes, options) {
+        tracing::debug!(document = input.name, archive = archive.name(), "looked into");
         return members(archive, input, &bytes, options, depth, warnings);
     }
     let (format, bytes) = match opened(input, &bytes, options, warnings) {
@@ -279,7 +284,8 @@ fn parse_within(
 
 /// The archive that unpacked bytes are, if they are one and are to be looked into.
 fn archive_of(bytes: &Bytes, options: &DocumentOptions) -> Option<Archive> {
-    let is_document = || options.format.is_some_and(|format| !format.is_text()) || office::recognise(bytes).is_some();
+    let is_asked = || matches!(options.format, Some(Format::Docx | Format::Odt | Format::Epub));
+    let is_document = || is_asked() || office::recognise(bytes).is_some();
     Archive::recognise(bytes).filter(|_| !is_document())
 }
 
@@ -298,12 +304,18 @@ fn members(
         return vec![];
     }
     let (mut unread, mut documents, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    let mut read = |unread: &mut Vec<(Input, Bytes)>| {
-        let parse = |(member, bytes): (Input, Bytes)| {
+    let mut read = |unread: &mut Vec<Member>| {
+        let parse = |Member { name, bytes, url, date }: Member| {
             let mut warnings = Vec::new();
+            let member = input.member(&name, url.as_deref());
             let mut documents = parse_within(&member, &bytes, options, depth + 1, &mut warnings);
-            // Archives are not written again.
-            documents.iter_mut().for_each(|document| (document.is_verbatim, document.row) = (false, None));
+            for document in &mut documents {
+                // Archives are not written again.
+                (document.is_verbatim, document.row) = (false, None);
+                let metadata = &mut document.metadata;
+                metadata.url = metadata.url.take().or_else(|| url.clone());
+                metadata.date = metadata.date.take().or_else(|| date.clone());
+            }
             (documents, warnings)
         };
         let found: Vec<_> = unread.par_drain(..).map(parse).collect();
@@ -312,8 +324,8 @@ fn members(
             problems.append(&mut warned);
         }
     };
-    archive.members(&input.name, bytes, &options.limits, warnings, |name, bytes| {
-        unread.push((input.member(&name), bytes));
+    archive.members(&input.name, bytes, &options.limits, warnings, |member| {
+        unread.push(member);
         if unread.len() == MEMBERS_AT_ONCE {
             read(&mut unread);
         }
@@ -424,11 +436,19 @@ fn opened(
         Some(format) => format,
         None => Format::recognise(&bytes, extension.as_deref())?,
     };
+    let is_by_content = || Format::recognise(&bytes, None) == Ok(format);
+    let by = match options.format {
+        Some(_) => "--input-format",
+        None if tracing::enabled!(tracing::Level::DEBUG) && is_by_content() => "content",
+        None => "name",
+    };
+    tracing::debug!(document = input.name, format = format.name(), by, "recognised");
     let from_other = if format.is_text() { encoding::from_other(&input.name, &bytes, warnings) } else { None };
     let bytes = from_other.unwrap_or(bytes);
     // Text may begin as JSON does ("[](#top)"), and must not be lost for it.
     let is_in_doubt = format == Format::Json && options.format.is_none() && options.columns == Columns::default();
     if is_in_doubt && !json::extract(&input.name, &decode(&input.name, &bytes, &mut vec![])).is_mostly_json {
+        tracing::debug!(document = input.name, "read as plain text: most of it is no JSON");
         return Ok((Format::Text, bytes));
     }
     Ok((format, bytes))

@@ -141,6 +141,13 @@ pub fn embed(
         known.find(&mut store, options.store.as_deref(), &maker, &distinct, &of_distinct, warnings)?;
         let n_missing = known.is_missing.iter().filter(|missing| **missing).count();
         let mut filled = None;
+        tracing::debug!(
+            provider = provider.name(),
+            precision = precision.name(),
+            n_from_store = distinct.len() - n_missing,
+            n_missing,
+            "embedding"
+        );
         if n_missing > 0 {
             progress.start(Stage::Model, 0);
             let engine = Engine::load(model, runtime, provider, precision, options.threads, options.batching);

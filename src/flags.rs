@@ -22,6 +22,9 @@ use std::path::{Path, PathBuf};
 pub struct Flags {
     #[command(subcommand)]
     pub command: Command,
+    /// Say on standard error what is recognised as what, and why, and what runs
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -245,6 +245,7 @@ fn prepare(paths: &[String], options: &Options, is_embedded: bool, progress: &dy
         return Ok(Embeddings { corpus, rows, model: None, counts, timings });
     }
     let runtime = Runtime::find(&options.runtime, progress)?;
+    tracing::debug!(runtime = %runtime.path().display(), "found");
     timings.end(Stage::Runtime);
     let texts: Vec<&str> = corpus.passages.iter().map(|passage| passage.text(&corpus.documents)).collect();
     let n_tokens: Vec<u32> = corpus.passages.iter().map(|passage| passage.n_tokens).collect();

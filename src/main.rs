@@ -25,7 +25,12 @@ const LOSSES: u8 = 1;
 const COULD_NOT_RUN: u8 = 2;
 
 fn main() -> ExitCode {
-    match run(&Flags::parse()) {
+    let flags = Flags::parse();
+    if flags.verbose {
+        let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::DEBUG);
+        lines.without_time().with_target(false).init();
+    }
+    match run(&flags) {
         Ok(code) => ExitCode::from(code),
         // Whoever read our output has had enough of it.
         Err(error) if is_closed_pipe(&error) => ExitCode::from(DONE),

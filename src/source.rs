@@ -86,10 +86,16 @@ impl Input {
         Self { name: name.into(), source: name.into(), place: Place::Stdin }
     }
 
-    /// A member of the archive that this is, read by its bytes. An archive that is a source of its own has a
-    /// source for each of its folders, as a folder has.
-    pub(crate) fn member(&self, member: &str) -> Self {
+    /// A member of the archive that this is, read by its bytes. What was fetched from an address has its host
+    /// for a source; else an archive that is a source of its own has one for each of its folders, as a folder
+    /// has.
+    pub(crate) fn member(&self, member: &str, url: Option<&str>) -> Self {
         let name = format!("{}/{member}", self.name);
+        let host =
+            url.and_then(|url| url.split_once("://")?.1.split(['/', '?', '#']).next()).filter(|host| !host.is_empty());
+        if let Some(host) = host {
+            return Self { name, source: host.into(), place: self.place.clone() };
+        }
         let is_source = self.source == self.name;
         let first = member.trim_start_matches("./").split('/').next().filter(|_| is_source);
         let source = first.map_or_else(|| self.source.clone(), |first| format!("{}/{first}", self.name));
@@ -99,13 +105,28 @@ impl Input {
     /// The file name's extension, in lower case; of a compressed file, that of what is in it.
     #[must_use]
     pub fn extension(&self) -> Option<String> {
-        let path = Path::new(&self.name);
+        Extensions::of(Path::new(&self.name)).of_content
+    }
+}
+
+/// The extensions of a file's name, in lower case.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Extensions {
+    /// That of the file, or of what is packed in it.
+    pub of_content: Option<String>,
+    /// That of the packed file.
+    pub of_packing: Option<String>,
+}
+
+impl Extensions {
+    pub fn of(path: &Path) -> Self {
         let of = |path: &Path| path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        let outer = of(path)?;
-        if crate::document::packed::EXTENSIONS.contains(&outer.as_str()) {
-            return path.file_stem().and_then(|stem| of(Path::new(stem)));
+        let outer = of(path);
+        if outer.as_deref().is_some_and(|outer| crate::document::packed::EXTENSIONS.contains(&outer)) {
+            let inner = path.file_stem().and_then(|stem| of(Path::new(stem)));
+            return Self { of_content: inner, of_packing: outer };
         }
-        Some(outer)
+        Self { of_content: outer, of_packing: None }
     }
 }
 

@@ -52,6 +52,13 @@ pub enum Warning {
         #[serde(skip_serializing_if = "Option::is_none")]
         first_at: Option<usize>,
     },
+    /// Answers in a web crawl that are no success, such as redirections.
+    AnswersLeftOut {
+        /// The file.
+        document: String,
+        /// How many.
+        n_answers: usize,
+    },
     /// Text of HTML pages that is not their main text.
     OutsideMainText {
         /// The first such page.
@@ -216,7 +223,8 @@ impl Warning {
             | Self::DamagedRows { .. }
             | Self::NoText { .. } => true,
             Self::Decoded { n_replaced, .. } => *n_replaced > 0,
-            Self::OutsideMainText { .. }
+            Self::AnswersLeftOut { .. }
+            | Self::OutsideMainText { .. }
             | Self::DividedSentences { .. }
             | Self::ProviderFallback { .. }
             | Self::DynamicQuantization { .. }
@@ -251,6 +259,11 @@ impl fmt::Display for Warning {
                 let sequences = plural(*n_replaced, "sequence was", "sequences were");
                 write!(f, "; {n_replaced} invalid {sequences} replaced by U+FFFD, the first at byte {first_at}")
             }
+            Self::AnswersLeftOut { document, n_answers } => write!(
+                f,
+                "{document}: {n_answers} {} left out, redirections and errors of the crawled sites",
+                plural(*n_answers, "answer without success is", "answers without success are")
+            ),
             Self::OutsideMainText { document, n_pages, n_characters } => write!(
                 f,
                 "{n_characters} characters outside the main text of {n_pages} HTML {} left out, the first is {document}; --html full keeps them",

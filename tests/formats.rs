@@ -65,6 +65,7 @@ fn what_is_in_a_file_of_any_format_is_in_the_report() {
     for source in ["archive.zip/one", "archive.zip/two", "archive.tar.gz/two", "mailbox.mbox"] {
         assert!(sources.contains(&format!("{prefix}{source}")), "{source}: {sources:?}");
     }
+    assert!(sources.contains("lighthouse0.example") && sources.contains("lighthouse1.example"), "{sources:?}");
     let warnings: BTreeSet<(&str, &str)> = report["warnings"]
         .as_array()
         .unwrap()
@@ -80,6 +81,7 @@ fn what_is_in_a_file_of_any_format_is_in_the_report() {
     };
     assert_eq!(metadata("document.docx")["title"], "The lighthouse of the northern bay");
     assert_eq!(metadata("message.eml")["author"], "Keeper");
+    assert_eq!(metadata("crawl.warc.gz/https://lighthouse1.example/page")["url"], "https://lighthouse1.example/page");
     assert_eq!(metadata("feed.atom#1")["url"], "https://lighthouse.example/0");
     assert_eq!(metadata("table.csv#2")["date"], "2024-03-02");
 }
@@ -90,15 +92,28 @@ fn a_packed_corpus_is_packed_again() {
     let row = |text: &str| format!("{{\"text\": \"{text}\"}}\n");
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     packed.write_all([row(FIRST), row(SECOND), row(FIRST)].concat().as_bytes()).unwrap();
-    let (corpus, clean) = (folder.path().join("rows.jsonl.gz"), folder.path().join("clean.jsonl"));
+    let (corpus, clean) = (folder.path().join("rows.jsonl.gz"), folder.path().join("clean.jsonl.gz"));
     std::fs::write(&corpus, packed.finish().unwrap()).unwrap();
-    let clean = clean.with_extension("jsonl.gz");
     let output = run(&["dedup", shown(&corpus), "-o", shown(&clean)]);
     assert!(output.status.success(), "{}", stderr(&output));
-    let written = if clean.is_dir() { clean.join("rows.jsonl.gz") } else { clean };
     let mut left = String::new();
-    flate2::read::GzDecoder::new(File::open(written).unwrap()).read_to_string(&mut left).unwrap();
+    flate2::read::GzDecoder::new(File::open(clean).unwrap()).read_to_string(&mut left).unwrap();
     assert_eq!(left, [row(FIRST), row(SECOND)].concat());
+}
+
+#[test]
+fn verbose_says_what_was_recognised_as_what_and_why() {
+    let output = run(&["duplicates", &samples(), "--exclude", "make.py", "--kinds", "exact", "-v"]);
+    let said = stderr(&output);
+    for (file, expected) in [
+        ("book.epub", "format=\"EPUB\" by=\"content\""),
+        ("table.csv", "format=\"CSV\" by=\"name\""),
+        ("crawl.warc.gz", "archive=\"WARC\""),
+        ("plain.txt.gz", "packings=[Gzip]"),
+    ] {
+        assert!(said.lines().any(|line| line.contains(file) && line.contains(expected)), "{file}: {said}");
+    }
+    assert!(said.contains("columns text=\"text\""), "{said}");
 }
 
 #[test]

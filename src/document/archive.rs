@@ -1,7 +1,8 @@
-//! Archives: zip and tar. Each member is read as a file of its own, by the name it has in the archive.
+//! Archives: zip, tar and WARC. Each member is read as a file of its own, by the name it has in the archive.
 
 use super::limits::Limits;
 use super::packed::{self, Content};
+use super::warc;
 use crate::Warning;
 use bytes::Bytes;
 use std::io::Cursor;
@@ -11,6 +12,17 @@ use std::io::Cursor;
 pub(super) enum Archive {
     Zip,
     Tar,
+    Warc,
+}
+
+/// A file in an archive.
+pub(super) struct Member {
+    /// Its name in the archive.
+    pub name: String,
+    pub bytes: Bytes,
+    /// The address that it was fetched from, and when.
+    pub url: Option<String>,
+    pub date: Option<String>,
 }
 
 impl Archive {
@@ -19,6 +31,9 @@ impl Archive {
         if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
             return Some(Self::Zip);
         }
+        if bytes.starts_with(warc::MAGIC) {
+            return Some(Self::Warc);
+        }
         (bytes.get(257..262) == Some(b"ustar")).then_some(Self::Tar)
     }
 
@@ -26,22 +41,24 @@ impl Archive {
         match self {
             Self::Zip => "zip",
             Self::Tar => "tar",
+            Self::Warc => "WARC",
         }
     }
 
-    /// Hands the name and the bytes of each file in an archive to `take`; what cannot be read is a warning.
+    /// Hands each file in an archive to `take`; what cannot be read is a warning.
     pub fn members(
         self,
         name: &str,
         bytes: &Bytes,
         limits: &Limits,
         warnings: &mut Vec<Warning>,
-        mut take: impl FnMut(String, Bytes),
+        mut take: impl FnMut(Member),
     ) {
         let mut reader = Members { archive: name, limits, warnings, n_read: 0, take: &mut take };
         let problem = match self {
             Self::Zip => reader.of_zip(bytes),
             Self::Tar => reader.of_tar(bytes),
+            Self::Warc => reader.of_warc(bytes),
         };
         if let Some(problem) = problem {
             warnings.push(Warning::Damaged { document: name.into(), problem });
@@ -54,7 +71,7 @@ struct Members<'a> {
     limits: &'a Limits,
     warnings: &'a mut Vec<Warning>,
     n_read: u64,
-    take: &'a mut dyn FnMut(String, Bytes),
+    take: &'a mut dyn FnMut(Member),
 }
 
 impl Members<'_> {
@@ -107,6 +124,26 @@ impl Members<'_> {
         None
     }
 
+    fn of_warc(&mut self, bytes: &Bytes) -> Option<String> {
+        let mut records = warc::Records::new(bytes);
+        let problem = loop {
+            match records.next_member() {
+                Ok(Some(_)) if self.n_read >= self.limits.members => break Some(self.too_many()),
+                Ok(Some(member)) => {
+                    self.n_read += 1;
+                    (self.take)(member);
+                }
+                Ok(None) => break None,
+                Err(problem) => break Some(problem),
+            }
+        };
+        if records.n_refused > 0 {
+            let (document, n_answers) = (self.archive.into(), records.n_refused);
+            self.warnings.push(Warning::AnswersLeftOut { document, n_answers });
+        }
+        problem
+    }
+
     /// Reads a member; whether it was still one that may be.
     fn read(&mut self, name: String, from: impl std::io::Read, packed: usize) -> bool {
         if self.n_read >= self.limits.members {
@@ -119,7 +156,7 @@ impl Members<'_> {
                     let document = self.shown(&name);
                     self.warnings.push(Warning::Damaged { document, problem });
                 }
-                (self.take)(name, bytes.into());
+                (self.take)(Member { name, bytes: bytes.into(), url: None, date: None });
             }
             Err(problem) => self.lost(&name, &problem),
         }
@@ -167,7 +204,7 @@ pub(super) mod tests {
     fn read(bytes: &Bytes, limits: &Limits) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
         let (mut found, mut warnings) = (Vec::new(), Vec::new());
         let archive = Archive::recognise(bytes).unwrap();
-        archive.members("a", bytes, limits, &mut warnings, |name, bytes| found.push((name, bytes.to_vec())));
+        archive.members("a", bytes, limits, &mut warnings, |member| found.push((member.name, member.bytes.to_vec())));
         (found, warnings.iter().map(ToString::to_string).collect())
     }
 

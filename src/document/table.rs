@@ -48,7 +48,7 @@ impl Roles {
         let text = asked(&columns.text)?.or_else(|| usual(&TEXT)).ok_or_else(|| {
             format!("has no column with a usual name for text; say which with --text-column: {}", listed(names))
         })?;
-        Ok(Self {
+        let roles = Self {
             text,
             id: asked(&columns.id)?.or_else(|| usual(&ID)),
             source: asked(&columns.source)?,
@@ -58,7 +58,15 @@ impl Roles {
             date: asked(&columns.date)?.or_else(|| usual(&DATE)),
             author: usual(&AUTHOR),
             language: usual(&LANGUAGE),
-        })
+        };
+        tracing::debug!(
+            text = names[roles.text],
+            id = roles.id.map(|column| names[column]),
+            date = roles.date.map(|column| names[column]),
+            title = roles.title.map(|column| names[column]),
+            "columns"
+        );
+        Ok(roles)
     }
 
     /// The columns that hold anything, in their order.

@@ -6,6 +6,7 @@ use super::terminal::count;
 use crate::dedup::{Dedup, Keep, Left, Removed, Unit};
 use crate::document::{self, Removal};
 use crate::duplicate::Kind;
+use crate::source::Extensions;
 use crate::{Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -262,10 +263,10 @@ enum Names {
 
 /// Inputs keep their paths below the folder that all of them are in.
 fn names(dedup: &Dedup, place: &Path) -> std::result::Result<Names, String> {
-    let extension = place.extension().map(|e| e.to_string_lossy().to_lowercase());
+    let extensions = Extensions::of(place);
     if let [input] = &dedup.inputs[..]
-        && extension.is_some()
-        && extension == input.extension()
+        && extensions.of_content.is_some()
+        && extensions == Extensions::of(Path::new(&input.name))
     {
         return Ok(Names::OneFile);
     }

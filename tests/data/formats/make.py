@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the samples of every format that is read, of one text, with the programs that people make such files with.
 
-    python3 -m venv A && A/bin/pip install python-docx odfpy ebooklib feedgen pyarrow zstandard
+    python3 -m venv A && A/bin/pip install python-docx odfpy ebooklib feedgen pyarrow zstandard warcio
     A/bin/python tests/data/formats/make.py
 
 The text is this project's own, under its licence. The files are made once and kept; tests/formats.rs reads them.
@@ -28,6 +28,8 @@ from ebooklib import epub
 from feedgen.feed import FeedGenerator
 from odf import text as odf_text
 from odf.opendocument import OpenDocumentText
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
 
 HERE = Path(__file__).parent
 TITLE = "The lighthouse of the northern bay"
@@ -120,6 +122,18 @@ def mail() -> None:
     box.close()
 
 
+def crawl() -> None:
+    with (HERE / "crawl.warc.gz").open("wb") as file:
+        writer = WARCWriter(file, gzip=True)
+        for i, paragraph in enumerate((FIRST, SECOND)):
+            page = f"<html><body><p>{paragraph.replace('&', '&amp;')}</p></body></html>"
+            headers = StatusAndHeaders("200 OK", [("Content-Type", "text/html; charset=utf-8")], protocol="HTTP/1.1")
+            url = f"https://lighthouse{i}.example/page"
+            writer.write_record(
+                writer.create_warc_record(url, "response", io.BytesIO(page.encode()), http_headers=headers)
+            )
+
+
 def texts() -> None:
     text = f"{FIRST}\n\n{SECOND}\n"
     write("plain.txt", text)
@@ -147,4 +161,5 @@ if __name__ == "__main__":
     office()
     feeds()
     mail()
+    crawl()
     texts()
