@@ -310,8 +310,7 @@ fn members(
             let member = input.member(&name, url.as_deref());
             let mut documents = parse_within(&member, &bytes, options, depth + 1, &mut warnings);
             for document in &mut documents {
-                // Archives are not written again.
-                (document.is_verbatim, document.row) = (false, None);
+                as_not_rewritten(document);
                 let metadata = &mut document.metadata;
                 metadata.url = metadata.url.take().or_else(|| url.clone());
                 metadata.date = metadata.date.take().or_else(|| date.clone());
@@ -335,6 +334,11 @@ fn members(
     documents
 }
 
+/// Nothing can be cut out of what is in an archive or a message: those are not written again.
+fn as_not_rewritten(document: &mut Document) {
+    (document.is_verbatim, document.row) = (false, None);
+}
+
 /// The messages of a mailbox, each with what is attached to it.
 fn mails(
     input: &Input,
@@ -355,13 +359,14 @@ fn mails(
         for (attached, bytes) in mail.attached {
             let attached = input.attached(format!("{name}/{attached}"));
             if depth < options.limits.depth {
-                documents.append(&mut parse_within(&attached, &bytes, options, depth + 1, warnings));
+                let mut more = parse_within(&attached, &bytes, options, depth + 1, warnings);
+                more.iter_mut().for_each(as_not_rewritten);
+                documents.append(&mut more);
             } else {
                 let reason = format!("it is attached more than {depth} times over (--limit depth=N reads more)");
                 warnings.push(Warning::Unreadable { document: attached.name, reason });
             }
         }
-        documents.iter_mut().for_each(|document: &mut Document| (document.is_verbatim, document.row) = (false, None));
         if !mail.text.trim().is_empty() {
             let (source, metadata) = (input.source.clone(), mail.metadata);
             documents.push(Document { name, source, text: mail.text, metadata, ..Document::default() });

@@ -54,7 +54,8 @@ impl Archive {
         warnings: &mut Vec<Warning>,
         mut take: impl FnMut(Member),
     ) {
-        let mut reader = Members { archive: name, limits, warnings, n_read: 0, take: &mut take };
+        let packed = bytes.len();
+        let mut reader = Members { archive: name, packed, limits, warnings, n_read: 0, unpacked: 0, take: &mut take };
         let problem = match self {
             Self::Zip => reader.of_zip(bytes),
             Self::Tar => reader.of_tar(bytes),
@@ -71,6 +72,9 @@ struct Members<'a> {
     limits: &'a Limits,
     warnings: &'a mut Vec<Warning>,
     n_read: u64,
+    /// Bytes of the archive, and of all that was read of it.
+    packed: usize,
+    unpacked: usize,
     take: &'a mut dyn FnMut(Member),
 }
 
@@ -86,9 +90,10 @@ impl Members<'_> {
                 Ok(member) if member.is_dir() => {}
                 Ok(member) => {
                     let name = member.name().map_or_else(|_| format!("member {}", i + 1), std::borrow::Cow::into_owned);
-                    let packed = member.compressed_size() as usize;
-                    if !self.read(name, member, packed) {
-                        return Some(self.too_many());
+                    // What it claims may be a lie.
+                    let packed = (member.compressed_size() as usize).min(bytes.len());
+                    if let Err(reason) = self.read(name, member, packed) {
+                        return Some(reason);
                     }
                 }
                 Err(error) => self.lost(&format!("member {}", i + 1), &error.to_string()),
@@ -114,8 +119,8 @@ impl Members<'_> {
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             if kind.is_file() || kind.is_gnu_sparse() || kind.is_contiguous() {
                 // A sparse member may be far larger than the archive.
-                if !self.read(name, entry, bytes.len()) {
-                    return Some(self.too_many());
+                if let Err(reason) = self.read(name, entry, bytes.len()) {
+                    return Some(reason);
                 }
             } else if !kind.is_dir() && !kind.is_pax_global_extensions() {
                 self.lost(&name, "it is neither a file nor a folder");
@@ -144,10 +149,14 @@ impl Members<'_> {
         problem
     }
 
-    /// Reads a member; whether it was still one that may be.
-    fn read(&mut self, name: String, from: impl std::io::Read, packed: usize) -> bool {
+    /// Reads a member, and hands it on.
+    ///
+    /// # Errors
+    /// Why no more are read: there are too many, or members that share their bytes come to far more than the
+    /// archive.
+    fn read(&mut self, name: String, from: impl std::io::Read, packed: usize) -> Result<(), String> {
         if self.n_read >= self.limits.members {
-            return false;
+            return Err(self.too_many());
         }
         self.n_read += 1;
         match packed::read(from, packed, self.limits) {
@@ -156,11 +165,15 @@ impl Members<'_> {
                     let document = self.shown(&name);
                     self.warnings.push(Warning::Damaged { document, problem });
                 }
+                self.unpacked += bytes.len();
+                if let Some(reason) = self.limits.beyond_ratio(self.unpacked, self.packed) {
+                    return Err(reason);
+                }
                 (self.take)(Member { name, bytes: bytes.into(), url: None, date: None });
             }
             Err(problem) => self.lost(&name, &problem),
         }
-        true
+        Ok(())
     }
 
     fn too_many(&self) -> String {
@@ -230,6 +243,18 @@ pub(super) mod tests {
             assert_eq!(found.len(), 1);
             assert!(warnings.len() == 1 && warnings[0].contains("more than 1 members"), "{warnings:?}");
         }
+    }
+
+    #[test]
+    fn members_that_come_to_far_more_than_the_archive_are_not_all_read() {
+        // Each is small enough to be read, and packed to next to nothing.
+        let large = vec![b'a'; 5 << 20];
+        let names: Vec<String> = (0..9).map(|i| i.to_string()).collect();
+        let members: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &large[..])).collect();
+        let (found, warnings) = read(&zip(&members), &Limits::default());
+        assert_eq!(found.len(), 3, "up to 16 MiB");
+        assert!(warnings.len() == 1 && warnings[0].contains("200 times its size"), "{warnings:?}");
+        assert_eq!(read(&tar(&members), &Limits::default()).0.len(), 9);
     }
 
     #[test]

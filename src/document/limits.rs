@@ -78,6 +78,11 @@ impl Limits {
         if unpacked as u64 > self.unpacked {
             return Some(format!("it unpacks to more than {} bytes (--limit unpacked=N reads more)", self.unpacked));
         }
+        self.beyond_ratio(unpacked, packed)
+    }
+
+    /// The same by their ratio alone: what all members of an archive come to may be as large as it likes.
+    pub(super) fn beyond_ratio(&self, unpacked: usize, packed: usize) -> Option<String> {
         let is_far_larger = unpacked > MIN_FOR_RATIO && unpacked as u64 / self.ratio > packed as u64;
         is_far_larger
             .then(|| format!("it unpacks to more than {} times its size (--limit ratio=N reads more)", self.ratio))

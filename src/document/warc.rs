@@ -67,15 +67,12 @@ impl Records {
     }
 }
 
-/// The lines up to the first blank one, and what follows it.
+/// The lines up to the first blank one, and what follows it. Nothing beyond is looked at.
 fn split_head(bytes: &Bytes) -> Option<(String, Bytes)> {
-    let ends =
-        |pattern: &[u8]| bytes.windows(pattern.len()).position(|at| at == pattern).map(|at| (at, at + pattern.len()));
-    let (end, after) = match (ends(b"\r\n\r\n"), ends(b"\n\n")) {
-        (Some(crlf), Some(lf)) => crlf.min(lf),
-        (crlf, lf) => crlf.or(lf)?,
-    };
-    Some((String::from_utf8_lossy(&bytes[..end]).into_owned(), bytes.slice(after..)))
+    let is_end = |end: &usize| bytes[end + 1..].starts_with(b"\n") || bytes[end + 1..].starts_with(b"\r\n");
+    let end = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).find(is_end)?;
+    let blank = if bytes[end + 1] == b'\n' { 1 } else { 2 };
+    Some((String::from_utf8_lossy(&bytes[..end]).into_owned(), bytes.slice(end + 1 + blank..)))
 }
 
 /// The value of a header field; its name is in lower case.
