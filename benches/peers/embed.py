@@ -13,7 +13,10 @@ shows; plain OpenVINO as well as we know how, since refrain runs on it.
 Contestants take turns: each round runs every one of them once, in a process of its own that loads
 the model, warms up and then times one pass over all passages, tokenising included. Loading is not
 timed. The warm-up is 64 passages; with OpenVINO, which prepares kernels for every new shape of a
-batch, it is all of them, since `refrain bench` warms up on every shape.
+batch, it is a batch of every shape, as in `refrain bench` (through optimum-intel, all passages).
+
+With `--dealt` the passages are dealt out to the rounds like cards: each round has its own, and all of
+them together are embedded once. So a corpus that takes long is measured whole, and in turns.
 
 With `--repeated N` the lines of seeds/ are repeated as they are. refrain embeds equal texts once, the
 others embed each of them; its rate is of passages as they were given. The table of different texts
@@ -71,10 +74,18 @@ def read_passages(file: Path) -> list[str]:
         return [json.loads(line) for line in lines]
 
 
-def timed(embed: Callable[[list[str]], object], file: Path, made_with: str, warm_up: int | None = WARM_UP) -> Result:
-    """One pass over the passages, after one over the first `warm_up` (None: all) of them."""
+def timed(
+    embed: Callable[[list[str]], object],
+    file: Path,
+    made_with: str,
+    warm_up: Callable[[list[str]], object] | None = None,
+) -> Result:
+    """One pass over the passages, after `warm_up` of them: `embed` of the first few, where it is None."""
     passages = read_passages(file)
-    embed(passages[:warm_up])
+    if warm_up is None:
+        embed(passages[:WARM_UP])
+    else:
+        warm_up(passages)
     start = time.perf_counter()
     embed(passages)
     return Result(len(passages) / (time.perf_counter() - start), made_with)
@@ -169,7 +180,7 @@ def sentence_transformers_openvino(file: Path, cache: Path) -> Result:
     model.encode("compiled when it is first used")
     number = model[0].auto_model.request.get_property("INFERENCE_PRECISION_HINT").to_string()
     made_with = f"{versions('sentence-transformers', 'optimum-intel', 'openvino')}, {number}"
-    return timed(model.encode, file, made_with, warm_up=None)
+    return timed(model.encode, file, made_with, warm_up=model.encode)
 
 
 class OpenVino:
@@ -218,6 +229,13 @@ class OpenVino:
                 mask[i, : len(ids[row])] = 1
             yield rows, {"input_ids": tokens, "attention_mask": mask}
 
+    def batch_of_each_shape(self, passages: list[str]) -> Iterator[tuple[list[int], dict[str, object]]]:
+        shapes = set()
+        for rows, inputs in self.batches(passages):
+            if inputs["input_ids"].shape not in shapes:
+                shapes.add(inputs["input_ids"].shape)
+                yield rows, inputs
+
     def made_with(self) -> str:
         size = f"{self.batch_tokens} tokens" if self.batch_tokens else self.batch_size
         return f"{versions('openvino')}, {self.number}, batches of {size}"
@@ -236,7 +254,11 @@ def openvino_latency(file: Path, cache: Path) -> Result:
             embeddings[rows] = request.infer(inputs, share_inputs=True, share_outputs=True)[0]
         return embeddings
 
-    return timed(embed, file, openvino.made_with(), warm_up=None)
+    def warm_up(passages: list[str]) -> None:
+        for _, inputs in openvino.batch_of_each_shape(passages):
+            request.infer(inputs, share_inputs=True, share_outputs=True)
+
+    return timed(embed, file, openvino.made_with(), warm_up)
 
 
 def openvino_streams(file: Path, cache: Path) -> Result:
@@ -265,14 +287,22 @@ def streams(openvino: OpenVino, file: Path) -> Result:
 
     queue.set_callback(keep)
 
-    def embed(passages: list[str]) -> np.ndarray:
-        embeddings = np.empty((len(passages), 384), np.float32)
-        for rows, inputs in openvino.batches(passages):
+    def run(batches: Iterator[tuple[list[int], dict[str, object]]], n_passages: int) -> np.ndarray:
+        embeddings = np.empty((n_passages, 384), np.float32)
+        for rows, inputs in batches:
             queue.start_async(inputs, (embeddings, rows))
         queue.wait_all()
         return embeddings
 
-    return timed(embed, file, openvino.made_with(), warm_up=None)
+    def warm_up(passages: list[str]) -> None:
+        # Each stream has its own kernels: every shape once for each of them.
+        of_each_shape = list(openvino.batch_of_each_shape(passages))
+        run((batch for batch in of_each_shape for _ in range(CORES)), len(passages))
+
+    def embed(passages: list[str]) -> np.ndarray:
+        return run(openvino.batches(passages), len(passages))
+
+    return timed(embed, file, openvino.made_with(), warm_up)
 
 
 @dataclass(frozen=True)
@@ -353,12 +383,15 @@ def run_once(name: str, python: str, passages: Path, cache: Path) -> Result | st
 
 
 def run_rounds(
-    names: list[str], rounds: int, passages: Path, cache: Path, optimum_python: str | None
+    names: list[str], rounds: list[Path], cache: Path, optimum_python: str | None
 ) -> tuple[dict[str, list[Result]], dict[str, str]]:
-    """For each contestant its results, round by round, or why it was not run."""
+    """For each contestant its results, round by round, or why it was not run.
+
+    `rounds` has the file of passages of each round.
+    """
     results: dict[str, list[Result]] = {}
     reasons: dict[str, str] = {}
-    for i in range(rounds):
+    for i, passages in enumerate(rounds):
         for name in names:
             contestant = CONTESTANTS[name]
             python = optimum_python if contestant.needs_optimum else sys.executable
@@ -384,7 +417,9 @@ def cpu_info(key: str) -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), platform.machine())
 
 
-def table(results: dict[str, list[Result]], reasons: dict[str, str], passages: list[str], origin: str) -> str:
+def table(
+    results: dict[str, list[Result]], reasons: dict[str, str], passages: list[str], origin: str, dealt: bool
+) -> str:
     speeds = {name: [result.passages_per_second for result in of_name] for name, of_name in results.items()}
     number = next((flag for flag in ("amx_bf16", "avx512_bf16") if flag in cpu_flags()), "no bf16")
     n_rounds = max(map(len, speeds.values()), default=0)
@@ -395,7 +430,7 @@ def table(results: dict[str, list[Result]], reasons: dict[str, str], passages: l
         "Written by `benches/peers/embed.py`, which says how.",
         "",
         f"{len(passages)} passages of {statistics.mean(map(len, passages)):.0f} characters on average, {origin}. "
-        f"Rounds: {n_rounds}, the contestants taking turns.",
+        f"Rounds: {n_rounds}, the contestants taking turns" + (", each with its own part of them." if dealt else "."),
         "",
         "| | passages/s, median | in each round | refrain is so many times as fast | with |",
         "|---|---:|---|---:|---|",
@@ -420,6 +455,7 @@ def main() -> None:
     parser.add_argument("--repeated", type=int, metavar="N", help="repeat the lines of seeds/ as they are, to N passages")
     parser.add_argument("--limit", type=int, help="only the first so many passages")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dealt", action="store_true", help="give each round its own part of the passages")
     parser.add_argument("--cache", type=Path, default=HERE / "cache", help="where the models are kept")
     parser.add_argument("--optimum-python", help="the Python with requirements-optimum.txt")
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, help="leave the other contestants out")
@@ -445,10 +481,13 @@ def main() -> None:
     if arguments.limit:
         passages, origin = passages[: arguments.limit], f"the first of {origin}"
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "passages.jsonl")
-        file.write_text("".join(json.dumps(passage) + "\n" for passage in passages))
-        results, reasons = run_rounds(arguments.only or list(CONTESTANTS), arguments.rounds, file, cache, arguments.optimum_python)
-    report = table(results, reasons, passages, origin)
+        rounds = []
+        for i in range(arguments.rounds):
+            of_round = passages[i :: arguments.rounds] if arguments.dealt else passages
+            rounds.append(Path(folder, f"passages-{i}.jsonl"))
+            rounds[i].write_text("".join(json.dumps(passage) + "\n" for passage in of_round))
+        results, reasons = run_rounds(arguments.only or list(CONTESTANTS), rounds, cache, arguments.optimum_python)
+    report = table(results, reasons, passages, origin, arguments.dealt)
     of_what = arguments.passages.stem if arguments.passages else "repeated" if arguments.repeated else "distinct"
     target = ROOT / f"benches/results/embed-peers-{of_what}-{datetime.date.today().isoformat()}.md"
     target.parent.mkdir(exist_ok=True)
