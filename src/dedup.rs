@@ -279,7 +279,7 @@ fn fixed(inputs: &[Input], documents: &[Document], starts: &[usize], dedup: Dedu
         for i in range {
             // The only text in an archive is not the archive.
             let can_go = documents[i].row.is_some() || is_alone && documents[i].name == input.name;
-            fixed[i] = !can_go || (dedup.unit == Unit::Passage && !documents[i].is_verbatim);
+            fixed[i] = !can_go || (dedup.unit == Unit::Passage && !documents[i].is_editable);
         }
     }
     fixed

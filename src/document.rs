@@ -11,9 +11,12 @@ pub mod json;
 pub mod jsonl;
 mod limits;
 mod mail;
+mod markdown;
 mod office;
 pub(crate) mod packed;
 pub mod parquet;
+#[cfg(feature = "pdf")]
+pub mod pdf;
 pub mod table;
 pub mod text;
 mod warc;
@@ -23,18 +26,20 @@ use crate::{Error, Result, Warning, source::Input};
 use archive::{Archive, Member};
 use bytes::Bytes;
 pub use encoding::KnownBy;
+use encoding::Replaced;
 pub use html::HtmlText;
 pub use limits::{Limit, Limits, NoLimit};
-use packed::Unpacked;
+use packed::{Content, Seekable, Whole};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::io::{BufReader, Cursor};
 use std::ops::Range;
 pub use table::RowEdit;
 
 /// The formats that are read, for messages.
-pub const FORMATS_READ: &str = "plain text, HTML, JSON (a WordPress post, or any objects and arrays with text), JSON Lines, \
-    CSV, Parquet, feeds (RSS and Atom), e-mail and mailboxes, DOCX, ODT, EPUB and WARC, and gzip, Zstandard, zip and tar around them";
+pub const FORMATS_READ: &str = "plain text, Markdown, HTML, JSON (a WordPress post, or any objects and arrays with text), JSON Lines, \
+    CSV, Parquet, feeds (RSS and Atom), e-mail and mailboxes, DOCX, ODT, EPUB, PDF (with feature pdf) and WARC, and gzip, Zstandard, zip and tar around them";
 /// Members of an archive that are unpacked before they are read, side by side.
 const MEMBERS_AT_ONCE: usize = 256;
 /// Bytes at the beginning by which a format is recognised.
@@ -43,8 +48,10 @@ const HEAD: usize = 4096;
 /// A format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Plain text; Markdown is read as plain text.
+    /// Plain text.
     Text,
+    /// Markdown: the text without markup.
+    Markdown,
     /// An HTML page or fragment.
     Html,
     /// One JSON value or several in a row.
@@ -65,6 +72,8 @@ pub enum Format {
     Odt,
     /// A book: each chapter is a document.
     Epub,
+    /// The text layer of a PDF, with feature `pdf`.
+    Pdf,
 }
 
 impl Format {
@@ -73,6 +82,7 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "plain text",
+            Self::Markdown => "Markdown",
             Self::Html => "HTML",
             Self::Json => "JSON",
             Self::Jsonl => "JSON Lines",
@@ -83,12 +93,18 @@ impl Format {
             Self::Docx => "DOCX",
             Self::Odt => "ODT",
             Self::Epub => "EPUB",
+            Self::Pdf => "PDF",
         }
+    }
+
+    /// That of text that is nothing else.
+    fn of_prose(extension: Option<&str>) -> Self {
+        if matches!(extension, Some("md" | "markdown")) { Self::Markdown } else { Self::Text }
     }
 
     /// Whether the bytes are text, in some encoding that nothing else says.
     fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::Html | Self::Json | Self::Jsonl | Self::Csv | Self::Feed)
+        matches!(self, Self::Text | Self::Markdown | Self::Html | Self::Json | Self::Jsonl | Self::Csv | Self::Feed)
     }
 
     /// The format of a file's content; the extension decides only where the content does not.
@@ -99,7 +115,12 @@ impl Format {
         if bytes.starts_with(parquet::MAGIC) {
             return Ok(Self::Parquet);
         }
-        if let Some(format) = office::recognise(bytes) {
+        if bytes.starts_with(b"%PDF-") {
+            return Ok(Self::Pdf);
+        }
+        if bytes.starts_with(archive::ZIP)
+            && let Some(format) = office::recognise(Cursor::new(bytes))
+        {
             return Ok(format);
         }
         let head = &bytes[..bytes.len().min(HEAD)];
@@ -130,7 +151,7 @@ impl Format {
             Some("html" | "htm" | "xhtml") => Ok(Self::Html),
             Some("csv" | "tsv") => Ok(Self::Csv),
             Some("eml" | "mbox" | "mbx") => Ok(Self::Mail),
-            Some("txt" | "md" | "markdown") => Ok(Self::Text),
+            Some("txt" | "md" | "markdown") => Ok(Self::of_prose(extension)),
             Some(other @ ("xml" | "rss" | "atom")) => Err(format!("a .{other} file")),
             _ if starts(b"<?xml") => Err("XML".into()),
             _ if mail::looks_like_mail(&shown) => Ok(Self::Mail),
@@ -207,9 +228,8 @@ pub struct Document {
     /// The number of the row that it is in a table, from 1 (of JSON Lines: of the line); none where it is
     /// no row that can be told from the others.
     pub row: Option<usize>,
-    /// Whether the text is what stands in the input (but for line ends and invalid bytes), so that
-    /// passages can be cut out of it there; otherwise it was made from markup.
-    pub is_verbatim: bool,
+    /// Whether passages can be cut out of it where it stands in the input.
+    pub is_editable: bool,
     /// What the format tells besides.
     pub metadata: Metadata,
 }
@@ -224,76 +244,158 @@ pub(crate) struct Extracted {
 /// Reads one input. Whatever is wrong with it is a warning and costs only itself.
 #[must_use]
 pub fn read(input: &Input, options: &DocumentOptions) -> (Vec<Document>, Vec<Warning>) {
-    match input.read(options.limits.file) {
-        Ok(bytes) => parse(input, &bytes.into(), options),
-        Err(error) => (vec![], vec![Warning::Unreadable { document: input.name.clone(), reason: error.to_string() }]),
+    let before = input.state();
+    let (documents, mut warnings) = parsed(input, Content::of_input(input, &options.limits), options);
+    if input.state() != before {
+        warnings.push(Warning::Changed { document: input.name.clone() });
     }
+    (documents, warnings)
 }
 
 /// Reads one input's bytes; see [`read`].
 #[must_use]
 pub fn parse(input: &Input, bytes: &Bytes, options: &DocumentOptions) -> (Vec<Document>, Vec<Warning>) {
+    parsed(input, Content::of_bytes(bytes, &options.limits), options)
+}
+
+fn parsed(
+    input: &Input,
+    content: std::result::Result<Content, String>,
+    options: &DocumentOptions,
+) -> (Vec<Document>, Vec<Warning>) {
     let mut warnings = Vec::new();
-    let documents = parse_within(input, bytes, options, 0, &mut warnings);
+    let documents = parse_within(input, content, options, 0, &mut warnings);
     (documents, warnings)
 }
 
 /// The same of what is `depth` archives deep.
 fn parse_within(
     input: &Input,
-    bytes: &Bytes,
+    content: std::result::Result<Content, String>,
     options: &DocumentOptions,
     depth: u64,
     warnings: &mut Vec<Warning>,
 ) -> Vec<Document> {
     let document = || input.name.clone();
-    if bytes.trim_ascii().is_empty() {
-        warnings.push(Warning::Empty { document: document() });
-        return vec![];
-    }
-    let Unpacked { bytes, problem, packings } = match packed::unpack(bytes, &options.limits) {
-        Ok(unpacked) => unpacked,
-        Err(reason) => {
-            warnings.push(Warning::Unreadable { document: document(), reason });
-            return vec![];
+    let documents = content.and_then(|content| {
+        if !content.packings().is_empty() {
+            tracing::debug!(document = input.name, packings = ?content.packings(), "unpacked");
         }
+        if !content.is_long() && content.head().trim_ascii().is_empty() {
+            warnings.push(Warning::Empty { document: document() });
+            return Ok(vec![]);
+        }
+        if let Some(archive) = archive_of(&content, options) {
+            tracing::debug!(document = input.name, archive = archive.name(), "looked into");
+            return Ok(members(archive, input, content, options, depth, warnings));
+        }
+        match table_of(input, &content, options) {
+            Some(format) => Ok(read_table(format, input, content, options, warnings)),
+            None => Ok(parse_whole(input, content.whole(&options.limits)?, options, depth, warnings)),
+        }
+    });
+    documents.unwrap_or_else(|reason| {
+        warnings.push(Warning::Unreadable { document: document(), reason });
+        vec![]
+    })
+}
+
+/// The archive that content is, if it is one and is to be looked into.
+fn archive_of(content: &Content, options: &DocumentOptions) -> Option<Archive> {
+    let is_asked = || matches!(options.format, Some(Format::Docx | Format::Odt | Format::Epub));
+    let is_document = || match content.seekable() {
+        Some(Seekable::File(file)) => office::recognise(BufReader::new(file)).is_some(),
+        Some(Seekable::Bytes(bytes)) => office::recognise(Cursor::new(bytes)).is_some(),
+        // Its list of members is at its end; by these parts a document begins.
+        None => content
+            .head()
+            .get(30..)
+            .is_some_and(|name| name.starts_with(b"mimetype") || name.starts_with(b"[Content_Types].xml")),
     };
-    if !packings.is_empty() {
-        tracing::debug!(document = input.name, ?packings, n_bytes = bytes.len(), "unpacked");
-    }
-    warnings.extend(problem.map(|problem| Warning::Damaged { document: document(), problem }));
-    if let Some(archive) = archive_of(&bytes, options) {
-        tracing::debug!(document = input.name, archive = archive.name(), "looked into");
-        return members(archive, input, &bytes, options, depth, warnings);
-    }
+    let archive = Archive::recognise(content.head())?;
+    (archive != Archive::Zip || !is_asked() && !is_document()).then_some(archive)
+}
+
+/// The format of a table that is read row by row: a long one, and in UTF-8 as far as its head shows.
+fn table_of(input: &Input, content: &Content, options: &DocumentOptions) -> Option<Format> {
+    let head = content.head();
+    let recognised = || Format::recognise(head, input.extension().as_deref()).ok();
+    let format = options.format.or_else(recognised).filter(|_| content.is_long())?;
+    let is_utf8 = || {
+        let mut warnings = vec![];
+        encoding::from_utf16("", head, &mut warnings)
+            .or_else(|| encoding::from_other("", head, &mut warnings))
+            .is_none()
+    };
+    let is_read_by_rows = match format {
+        Format::Parquet => content.seekable().is_some(),
+        Format::Jsonl | Format::Csv => is_utf8(),
+        _ => false,
+    };
+    is_read_by_rows.then_some(format)
+}
+
+/// The rows of such a table.
+fn read_table(
+    format: Format,
+    input: &Input,
+    content: Content,
+    options: &DocumentOptions,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Document> {
+    tracing::debug!(document = input.name, format = format.name(), "read row by row");
+    let DocumentOptions { columns, limits, .. } = options;
+    let read = match (format, content.seekable()) {
+        (Format::Parquet, Some(Seekable::File(file))) => parquet::extract(input, file, columns, limits, warnings),
+        (Format::Parquet, Some(Seekable::Bytes(bytes))) => parquet::extract(input, bytes, columns, limits, warnings),
+        (Format::Csv, _) => csv::extract(input, content.stream(limits), columns, limits, warnings),
+        _ => Ok(jsonl::read(input, content.stream(limits), columns, limits, warnings)),
+    };
+    or_unread(read, format, input, warnings)
+}
+
+/// The documents of a table, or a warning that it is none.
+fn or_unread(
+    read: std::result::Result<Vec<Document>, String>,
+    format: Format,
+    input: &Input,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Document> {
+    read.unwrap_or_else(|problem| {
+        warnings.push(Warning::UnreadTable { document: input.name.clone(), format: format.name(), problem });
+        vec![]
+    })
+}
+
+/// The documents of what has to be read whole.
+fn parse_whole(
+    input: &Input,
+    whole: Whole,
+    options: &DocumentOptions,
+    depth: u64,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Document> {
+    let Whole { bytes, problem } = whole;
+    warnings.extend(problem.map(|problem| Warning::Damaged { document: input.name.clone(), problem }));
     let (format, bytes) = match opened(input, &bytes, options, warnings) {
         Ok(opened) => opened,
         Err(found) => {
-            warnings.push(Warning::UnreadFormat { document: document(), found });
+            warnings.push(Warning::UnreadFormat { document: input.name.clone(), found });
             return vec![];
         }
     };
     if format == Format::Mail {
         return mails(input, &bytes, options, depth, warnings);
     }
-    read_as(format, input, &bytes, options, warnings).unwrap_or_else(|problem| {
-        warnings.push(Warning::UnreadTable { document: document(), format: format.name(), problem });
-        vec![]
-    })
-}
-
-/// The archive that unpacked bytes are, if they are one and are to be looked into.
-fn archive_of(bytes: &Bytes, options: &DocumentOptions) -> Option<Archive> {
-    let is_asked = || matches!(options.format, Some(Format::Docx | Format::Odt | Format::Epub));
-    let is_document = || is_asked() || office::recognise(bytes).is_some();
-    Archive::recognise(bytes).filter(|_| !is_document())
+    let read = read_as(format, input, &bytes, options, warnings);
+    or_unread(read, format, input, warnings)
 }
 
 /// The documents of an archive's members.
 fn members(
     archive: Archive,
     input: &Input,
-    bytes: &Bytes,
+    content: Content,
     options: &DocumentOptions,
     depth: u64,
     warnings: &mut Vec<Warning>,
@@ -308,7 +410,8 @@ fn members(
         let parse = |Member { name, bytes, url, date }: Member| {
             let mut warnings = Vec::new();
             let member = input.member(&name, url.as_deref());
-            let mut documents = parse_within(&member, &bytes, options, depth + 1, &mut warnings);
+            let content = Content::of_bytes(&bytes, &options.limits);
+            let mut documents = parse_within(&member, content, options, depth + 1, &mut warnings);
             for document in &mut documents {
                 as_not_rewritten(document);
                 let metadata = &mut document.metadata;
@@ -323,7 +426,7 @@ fn members(
             problems.append(&mut warned);
         }
     };
-    archive.members(&input.name, bytes, &options.limits, warnings, |member| {
+    archive.members(&input.name, content, &options.limits, warnings, |member| {
         unread.push(member);
         if unread.len() == MEMBERS_AT_ONCE {
             read(&mut unread);
@@ -336,7 +439,7 @@ fn members(
 
 /// Nothing can be cut out of what is in an archive or a message: those are not written again.
 fn as_not_rewritten(document: &mut Document) {
-    (document.is_verbatim, document.row) = (false, None);
+    (document.is_editable, document.row) = (false, None);
 }
 
 /// The messages of a mailbox, each with what is attached to it.
@@ -359,7 +462,8 @@ fn mails(
         for (attached, bytes) in mail.attached {
             let attached = input.attached(format!("{name}/{attached}"));
             if depth < options.limits.depth {
-                let mut more = parse_within(&attached, &bytes, options, depth + 1, warnings);
+                let content = Content::of_bytes(&bytes, &options.limits);
+                let mut more = parse_within(&attached, content, options, depth + 1, warnings);
                 more.iter_mut().for_each(as_not_rewritten);
                 documents.append(&mut more);
             } else {
@@ -383,28 +487,28 @@ fn read_as(
     options: &DocumentOptions,
     warnings: &mut Vec<Warning>,
 ) -> std::result::Result<Vec<Document>, String> {
-    let (Input { name, source, .. }, columns) = (input, &options.columns);
-    if format == Format::Parquet {
-        return Ok(parquet::extract(bytes.clone(), columns)?.documents(input, columns, warnings));
+    let (Input { name, source, .. }, DocumentOptions { columns, limits, .. }) = (input, options);
+    match format {
+        Format::Parquet => return parquet::extract(input, bytes.clone(), columns, limits, warnings),
+        Format::Csv => return csv::extract(input, &bytes[..], columns, limits, warnings),
+        Format::Jsonl => return Ok(jsonl::read(input, &bytes[..], columns, limits, warnings)),
+        _ => {}
     }
     // A document of XML parts is no text itself.
     let decoded = if format.is_text() { decode(name, bytes, warnings) } else { String::new() };
-    let rows = match format {
-        Format::Csv => return Ok(csv::extract(name, bytes, columns)?.documents(input, columns, warnings)),
-        Format::Jsonl => Some(jsonl::of_lines(name, &decoded)),
-        Format::Json if *columns != Columns::default() => Some(jsonl::of_values(name, &decoded)),
-        _ => None,
-    };
-    if let Some(rows) = rows {
-        let (documents, mut more) = jsonl::documents(name, source, rows, columns);
-        warnings.append(&mut more);
-        return Ok(documents);
+    if format == Format::Json && *columns != Columns::default() {
+        return Ok(jsonl::read_values(input, &decoded, columns, warnings));
     }
     let mut extracted = match format {
         Format::Html => html::extract(name, &decoded, options.html),
         Format::Json => json::extract(name, &decoded).extracted,
         Format::Feed => feed::extract(name, &decoded),
-        Format::Docx | Format::Odt | Format::Epub => office::extract(name, format, bytes, &options.limits)?,
+        Format::Docx | Format::Odt | Format::Epub => office::extract(name, format, bytes, limits)?,
+        #[cfg(feature = "pdf")]
+        Format::Pdf => pdf::extract(name, bytes)?,
+        #[cfg(not(feature = "pdf"))]
+        Format::Pdf => return Err("which this refrain was built without (cargo's feature pdf)".into()),
+        Format::Markdown => markdown::extract(&decoded),
         _ => text::extract(&decoded),
     };
     warnings.append(&mut extracted.warnings);
@@ -420,7 +524,7 @@ fn read_as(
         offset: 0,
         label: None,
         row: None,
-        is_verbatim: format == Format::Text,
+        is_editable: matches!(format, Format::Text | Format::Markdown),
         metadata,
     });
     Ok(documents.collect())
@@ -453,8 +557,8 @@ fn opened(
     // Text may begin as JSON does ("[](#top)"), and must not be lost for it.
     let is_in_doubt = format == Format::Json && options.format.is_none() && options.columns == Columns::default();
     if is_in_doubt && !json::extract(&input.name, &decode(&input.name, &bytes, &mut vec![])).is_mostly_json {
-        tracing::debug!(document = input.name, "read as plain text: most of it is no JSON");
-        return Ok((Format::Text, bytes));
+        tracing::debug!(document = input.name, "read as text: most of it is no JSON");
+        return Ok((Format::of_prose(extension.as_deref()), bytes));
     }
     Ok((format, bytes))
 }
@@ -486,11 +590,12 @@ pub fn rewrite(
     if removals.is_empty() {
         return Ok(Some(bytes.to_vec()));
     }
-    let Unpacked { bytes, packings, .. } = packed::unpack(bytes, &options.limits)?;
-    if let Some(archive) = archive_of(&bytes, options) {
+    let content = Content::of_bytes(bytes, &options.limits)?;
+    if let Some(archive) = archive_of(&content, options) {
         return Err(format!("nothing can be cut out of a {} archive", archive.name()));
     }
-    let (format, bytes) = opened(input, &bytes, options, &mut vec![])?;
+    let packings = content.packings().to_vec();
+    let (format, bytes) = opened(input, &content.whole(&options.limits)?.bytes, options, &mut vec![])?;
     let left = rewrite_as(format, input, &bytes, options, removals)?;
     left.map(|left| packed::pack(left, &packings)).transpose().map_err(|e| e.to_string())
 }
@@ -510,6 +615,10 @@ fn rewrite_as(
                 let left = text::rewrite(bytes, cuts);
                 Ok(Some(left).filter(|left| !left.trim_ascii().is_empty()))
             }
+            [(_, Removal::Cuts(cuts))] if format == Format::Markdown => {
+                let left = markdown::rewrite(bytes, &decode(&input.name, bytes, &mut vec![]), cuts);
+                Ok(Some(left).filter(|left| !left.trim_ascii().is_empty()))
+            }
             _ => Err(format!("nothing can be cut out of {}", format.name())),
         };
     }
@@ -518,7 +627,7 @@ fn rewrite_as(
         let row = document.row.ok_or("a damaged row cannot be told from the others")?;
         let edit = match removal {
             Removal::Document => RowEdit::Drop,
-            Removal::Cuts(_) if !document.is_verbatim => {
+            Removal::Cuts(_) if !document.is_editable => {
                 return Err("nothing can be cut out of HTML".into());
             }
             Removal::Cuts(cuts) => {
@@ -540,21 +649,9 @@ fn rewrite_as(
 
 /// UTF-8, with a byte order mark removed and invalid sequences replaced, counted and placed.
 fn decode(name: &str, bytes: &[u8], warnings: &mut Vec<Warning>) -> String {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut text = String::with_capacity(bytes.len());
-    let (mut n_replaced, mut first_at) = (0, None);
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        if !chunk.invalid().is_empty() {
-            n_replaced += 1;
-            let at = chunk.invalid().as_ptr() as usize - bytes.as_ptr() as usize;
-            first_at.get_or_insert(at);
-            text.push(char::REPLACEMENT_CHARACTER);
-        }
-    }
-    if let Some(first_at) = first_at {
-        warnings.push(Warning::InvalidUtf8 { document: name.into(), n_replaced, first_at });
-    }
+    let mut replaced = Replaced::default();
+    let text = replaced.decode(bytes);
+    warnings.extend(replaced.warning(name));
     text
 }
 
@@ -567,7 +664,12 @@ pub fn read_all(inputs: &[Input], options: &DocumentOptions) -> Result<(Vec<Docu
     let mut documents = Vec::new();
     let mut warnings = Vec::new();
     for (mut more, mut warned) in read {
-        documents.append(&mut more);
+        // Of one large file nothing need be moved.
+        if documents.is_empty() {
+            documents = more;
+        } else {
+            documents.append(&mut more);
+        }
         warnings.append(&mut warned);
     }
     join_outside_main_text(&mut warnings);
@@ -639,9 +741,11 @@ mod tests {
             "[\"quoted\"](link) and then much more text than that.",
             "[[Wiki]] text",
         ] {
-            let (documents, warnings) = read("a.md", text.as_bytes(), None);
+            let (documents, warnings) = read("a.txt", text.as_bytes(), None);
             assert_eq!((documents[0].text.as_str(), warnings), (text, vec![]));
         }
+        let (documents, _) = read("a.md", b"[](#top)\nThe first line of a page.", None);
+        assert_eq!(documents[0].text, "The first line of a page.");
         let (documents, _) = read("a.json", b"[[Wiki]] text", Some(Format::Json));
         assert!(documents.is_empty(), "forced");
     }
@@ -657,7 +761,7 @@ mod tests {
     fn tables_are_read_by_row_and_a_table_without_text_is_said_to_be() {
         let (documents, warnings) = read("t.csv", b"id,text,date\n7,One,2024\n8,,\n9,<p>Two</p>,", None);
         let shown: Vec<_> =
-            documents.iter().map(|d| (d.name.as_str(), d.text.as_str(), d.row, d.is_verbatim)).collect();
+            documents.iter().map(|d| (d.name.as_str(), d.text.as_str(), d.row, d.is_editable)).collect();
         assert_eq!(shown, [("t.csv#1", "One", Some(1), true), ("t.csv#3", "Two", Some(3), false)]);
         assert_eq!(
             (documents[0].metadata.id.as_deref(), documents[0].metadata.date.as_deref()),

@@ -271,7 +271,9 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
     let Passages { texts, rows, classes, source_of, n_new, .. } = passages;
     let asked = |kind: Kind| options.kinds.contains(&kind);
     let distinct = classes.representatives();
-    let sets = ShingleSets::of_all(distinct.iter().map(|&i| texts[i]));
+    // Copies are found by their digests alone.
+    let compared: &[usize] = if options.kinds.iter().all(|kind| *kind == Kind::Exact) { &[] } else { distinct };
+    let sets = ShingleSets::of_all(compared.iter().map(|&i| texts[i]));
     let filter = Filter { sources: options.sources, source_of, n_new };
     let copies = Copies::new(texts, classes, filter);
 

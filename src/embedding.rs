@@ -26,6 +26,7 @@ mod store;
 pub use added::AddedModel;
 pub use engine::{Batching, Engine, Receive, sessions_and_threads};
 pub use hub::hub_names;
+pub(crate) use model::hex;
 pub use model::{DEFAULT_MODEL, Model, TokenCounter};
 pub(crate) use provider::candidates;
 pub use provider::{Precision, Provider, ProviderChoice};

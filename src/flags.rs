@@ -190,8 +190,9 @@ pub struct InputFlags {
     /// Of rows, the column with the date [default: date, published and the like]
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     date_column: Option<String>,
-    /// The most that is read: file=8G, unpacked=4G (of a compressed file or a member of an archive), ratio=200
-    /// (unpacked to packed), depth=4 (archives in each other), members=100k (of an archive); may be repeated
+    /// The most that is read: file=8G (read whole, as tables and archives are not), unpacked=4G (of a compressed file
+    /// or a member of an archive), row=64M (of a table), ratio=200 (unpacked to packed), depth=4 (archives in each
+    /// other), members=100k (of an archive), files=10M; may be repeated
     #[arg(long = "limit", value_name = "NAME=N", help_heading = "Input")]
     limits: Vec<Limit>,
     /// Which text of HTML pages counts
@@ -429,6 +430,8 @@ enum InputFormat {
     #[default]
     Auto,
     Text,
+    /// Without its markup
+    Markdown,
     Html,
     Json,
     /// A document on every line
@@ -442,6 +445,7 @@ enum InputFormat {
     Docx,
     Odt,
     Epub,
+    Pdf,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -603,6 +607,7 @@ impl InputFlags {
                 format: match self.input_format {
                     InputFormat::Auto => None,
                     InputFormat::Text => Some(Format::Text),
+                    InputFormat::Markdown => Some(Format::Markdown),
                     InputFormat::Html => Some(Format::Html),
                     InputFormat::Json => Some(Format::Json),
                     InputFormat::Jsonl => Some(Format::Jsonl),
@@ -613,6 +618,7 @@ impl InputFlags {
                     InputFormat::Docx => Some(Format::Docx),
                     InputFormat::Odt => Some(Format::Odt),
                     InputFormat::Epub => Some(Format::Epub),
+                    InputFormat::Pdf => Some(Format::Pdf),
                 },
                 columns: Columns {
                     text: self.text_column.clone(),

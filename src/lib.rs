@@ -39,6 +39,8 @@ pub mod duplicate;
 
 pub mod theme;
 
+pub mod projection;
+
 pub mod evaluation;
 
 pub mod report;
@@ -161,8 +163,8 @@ struct Inputs {
 
 impl Inputs {
     fn find(paths: &[String], options: &Options) -> Result<Self> {
-        let (new, mut warnings) = source::find(paths, &options.source)?;
-        let (old, mut more) = source::find(&options.against, &options.source)?;
+        let (new, mut warnings) = source::find(paths, &options.source, options.document.limits.files)?;
+        let (old, mut more) = source::find(&options.against, &options.source, options.document.limits.files)?;
         warnings.append(&mut more);
         if let Some(both) = old.iter().find(|input| new.contains(input)) {
             let expected = "files that are not part of the new corpus as well".into();
@@ -337,8 +339,13 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         document_of: &document_of,
         source_of: &source_of,
         distinct: classes.representatives(),
+        text_of: classes.class_of(),
     };
     let themes = clustering.as_ref().map(|clustering| theme::describe(&described, clustering));
+    let projection = clustering.as_ref().map(|_| {
+        let seed = options.cluster.as_ref().map_or(0, |options| options.seed);
+        projection::project(rows.view(), classes.representatives(), classes.class_of(), seed)
+    });
     if themes.as_ref().is_some_and(|themes| themes.themes.is_empty()) {
         warnings.push(Warning::FewPassages { n_distinct: classes.representatives().len() });
     }
@@ -378,6 +385,7 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         clustering,
         agreement,
         themes,
+        projection,
         duplicates,
         embedded: counts,
         timings,

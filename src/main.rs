@@ -4,6 +4,7 @@
 
 mod doctor;
 mod flags;
+mod interrupt;
 mod watch;
 
 use anyhow::Context;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
         let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::DEBUG);
         lines.without_time().with_target(false).init();
     }
+    interrupt::watch();
+    #[cfg(feature = "pdf")]
+    quiet_about_damaged_pdfs();
     match run(&flags) {
         Ok(code) => ExitCode::from(code),
         // Whoever read our output has had enough of it.
@@ -39,6 +43,17 @@ fn main() -> ExitCode {
             ExitCode::from(COULD_NOT_RUN)
         }
     }
+}
+
+/// A panic in the thread that reads a PDF is a warning in the report, and needs no word here.
+#[cfg(feature = "pdf")]
+fn quiet_about_damaged_pdfs() {
+    let ordinary = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() != Some(refrain::document::pdf::THREAD) {
+            ordinary(panic);
+        }
+    }));
 }
 
 fn run(flags: &Flags) -> anyhow::Result<u8> {
@@ -63,10 +78,17 @@ fn run(flags: &Flags) -> anyhow::Result<u8> {
 
 fn work(input: &InputFlags, options: &Options, output: Option<&Path>) -> anyhow::Result<u8> {
     options.check()?;
-    let folder = output.map(ReportFolder::claim).transpose()?;
+    let folder = claim(output)?;
     use_threads(options.embedding.threads);
     let report = analyse(&input.paths, options, &watch::Watch::new(input.quiet))?;
     show(&report, input, folder, output)
+}
+
+/// A place for a report.
+fn claim(output: Option<&Path>) -> refrain::Result<Option<ReportFolder>> {
+    let folder = output.map(ReportFolder::claim).transpose()?;
+    folder.iter().for_each(|folder| interrupt::takes_away(folder.scratch()));
+    Ok(folder)
 }
 
 /// Writes a report where it is wanted.
@@ -120,7 +142,7 @@ fn duplicates(flags: &DuplicatesCommand) -> anyhow::Result<u8> {
             to.display()
         );
     }
-    let folder = flags.output.as_deref().map(ReportFolder::claim).transpose()?;
+    let folder = claim(flags.output.as_deref())?;
     let report = if let Some(folder) = finished {
         let report = read_report(folder)?;
         let asked = flags.over(&report.options.duplicate.clone().unwrap_or_default())?;
@@ -151,6 +173,7 @@ fn duplicates(flags: &DuplicatesCommand) -> anyhow::Result<u8> {
 
 fn embed(input: &InputFlags, options: &Options, output: &Path) -> anyhow::Result<u8> {
     let file = EmbeddingsFile::claim(output)?;
+    interrupt::takes_away(file.scratch());
     use_threads(options.embedding.threads);
     let embeddings = refrain::embed(&input.paths, options, &watch::Watch::new(input.quiet))?;
     file.write(&embeddings)?;
@@ -166,7 +189,9 @@ fn embed(input: &InputFlags, options: &Options, output: &Path) -> anyhow::Result
 fn dedup(flags: &DedupCommand) -> anyhow::Result<u8> {
     let (input, options) = (&flags.input, flags.options());
     let attributes = flags.attributes.as_deref().map(AttributesFile::claim).transpose()?;
+    attributes.iter().for_each(|file| interrupt::takes_away(file.scratch()));
     let corpus = flags.output.as_deref().map(CleanCorpus::claim).transpose()?;
+    corpus.iter().for_each(|corpus| interrupt::takes_away(corpus.scratch()));
     use_threads(options.embedding.threads);
     let watch = watch::Watch::new(input.quiet);
     let dedup = refrain::dedup::dedup(&input.paths, &options, flags.dedup(), &watch)?;

@@ -448,7 +448,7 @@ mod tests {
             offset: 0,
             label: None,
             row: None,
-            is_verbatim: true,
+            is_editable: true,
             metadata: crate::document::Metadata::default(),
         }
     }

@@ -6,10 +6,12 @@ mod dedup;
 mod embeddings;
 mod folder;
 mod json;
+mod page;
 mod parquet;
 mod preview;
 mod read;
 mod run;
+mod scratch;
 mod terminal;
 
 pub use dedup::{AttributesFile, CleanCorpus, write_dedup_json, write_dedup_summary};
@@ -30,6 +32,7 @@ use crate::evaluation::Agreement;
 use crate::passage::Passage;
 use crate::theme::Themes;
 use crate::{Options, Warning};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -68,6 +71,8 @@ pub struct Report {
     pub agreement: Option<Agreement>,
     /// The themes, if asked for.
     pub themes: Option<Themes>,
+    /// `(n, 2)`: the passages on a map, each coordinate from −1 to 1, if there are clusters.
+    pub projection: Option<Array2<f32>>,
     /// The duplicates, if asked for.
     pub duplicates: Option<Duplicates>,
     /// What the model ran on.

@@ -14,6 +14,10 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// A file by which a folder that refrain is writing, or was when it was killed, is known: it is no input.
+pub(crate) const WRITING: &str = ".refrain.lock";
 
 /// Which files to take from the folders that are named.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +40,7 @@ pub struct Input {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
+    Nowhere,
     Stdin,
     File(PathBuf),
 }
@@ -61,9 +66,30 @@ impl Input {
     /// What the system says when the file cannot be opened.
     pub fn open(&self) -> std::io::Result<Box<dyn Read>> {
         Ok(match &self.place {
-            Place::File(path) => Box::new(BufReader::new(File::open(path)?)),
+            // Of a file that grows meanwhile, what it had: else its end might never come.
+            Place::File(path) => {
+                let file = File::open(path)?;
+                let size = file.metadata()?.len();
+                Box::new(BufReader::new(file).take(if size == 0 { u64::MAX } else { size }))
+            }
             Place::Stdin => Box::new(std::io::stdin().lock()),
+            Place::Nowhere => return Err(std::io::ErrorKind::NotFound.into()),
         })
+    }
+
+    /// The file, to read in any order; none of a stream, or if it cannot be opened.
+    pub(crate) fn file(&self) -> Option<File> {
+        match &self.place {
+            Place::File(path) => File::open(path).ok(),
+            Place::Stdin | Place::Nowhere => None,
+        }
+    }
+
+    /// When it was changed last, and its size; none of a stream. While it is read it should stay as it is.
+    pub(crate) fn state(&self) -> Option<(SystemTime, u64)> {
+        let Place::File(path) = &self.place else { return None };
+        let metadata = path.metadata().ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
     }
 
     /// Its bytes; none of a stream.
@@ -71,7 +97,7 @@ impl Input {
     pub fn size(&self) -> Option<u64> {
         match &self.place {
             Place::File(path) => path.metadata().ok().map(|metadata| metadata.len()),
-            Place::Stdin => None,
+            Place::Stdin | Place::Nowhere => None,
         }
     }
 
@@ -80,10 +106,10 @@ impl Input {
         Self { name, ..self.clone() }
     }
 
-    /// An input that is nowhere, for its bytes to be given.
-    #[cfg(test)]
-    pub(crate) fn named(name: &str) -> Self {
-        Self { name: name.into(), source: name.into(), place: Place::Stdin }
+    /// An input for bytes that are at hand, to be given with it; it is its own source.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { name: name.into(), source: name.into(), place: Place::Nowhere }
     }
 
     /// A member of the archive that this is, read by its bytes. What was fetched from an address has its host
@@ -130,12 +156,13 @@ impl Extensions {
     }
 }
 
-/// Lists the inputs that `paths` name, each once, sorted by name; what cannot be used is a warning.
+/// Lists the inputs that `paths` name, each once, sorted by name; what cannot be used is a warning. Of more than
+/// `max_files` of them the rest is left out.
 ///
 /// # Errors
 /// [`Error::Input`] for a path that does not exist, [`Error::Pattern`] for a glob that does not
 /// parse or matches nothing.
-pub fn find(paths: &[String], options: &SourceOptions) -> Result<(Vec<Input>, Vec<Warning>)> {
+pub fn find(paths: &[String], options: &SourceOptions, max_files: u64) -> Result<(Vec<Input>, Vec<Warning>)> {
     let mut found = BTreeMap::new();
     let mut warnings = Vec::new();
     for typed in paths {
@@ -147,7 +174,7 @@ pub fn find(paths: &[String], options: &SourceOptions) -> Result<(Vec<Input>, Ve
         for root in expand(typed)? {
             let metadata = std::fs::metadata(&root).map_err(|source| Error::Input { path: typed.clone(), source })?;
             if metadata.is_dir() {
-                walk(&root, options, &mut found, &mut warnings)?;
+                walk(&root, options, max_files, &mut found, &mut warnings)?;
             } else {
                 let name = shown(&root);
                 if metadata.is_file() {
@@ -181,6 +208,7 @@ fn expand(typed: &str) -> Result<Vec<PathBuf>> {
 fn walk(
     root: &Path,
     options: &SourceOptions,
+    max_files: u64,
     found: &mut BTreeMap<String, Input>,
     warnings: &mut Vec<Warning>,
 ) -> Result<()> {
@@ -199,6 +227,9 @@ fn walk(
         .filter_entry({
             let reports = Arc::clone(&reports);
             move |entry| {
+                if entry.path().join(WRITING).is_file() {
+                    return false;
+                }
                 let skipped = is_report_folder(entry.path());
                 if skipped && let Ok(mut reports) = reports.lock() {
                     reports.push(shown(entry.path()));
@@ -219,6 +250,11 @@ fn walk(
         match entry.file_type() {
             Some(kind) if kind.is_dir() => {}
             Some(kind) if kind.is_file() => {
+                if found.len() as u64 >= max_files {
+                    let reason = format!("the files after the first {max_files} (--limit files=N reads more)");
+                    warnings.push(Warning::Unreadable { document: shown(root), reason });
+                    break;
+                }
                 let path = entry.into_path();
                 let name = shown(&path);
                 let source = source_of(root, &path);
@@ -258,9 +294,14 @@ fn source_of(root: &Path, path: &Path) -> String {
     below.components().next().map_or_else(|| shown(path), |first| shown(&root.join(first)))
 }
 
+/// A path as reports show it. Bytes that are not UTF-8 are written out, so that two such names stay two.
 fn shown(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() }
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+    }
+    if cfg!(windows) { text.replace('\\', "/") } else { text }
 }
 
 #[cfg(test)]
@@ -286,7 +327,7 @@ mod tests {
     #[test]
     fn a_folder_is_listed_in_name_order_with_its_subfolders_as_sources() {
         let folder = tree(&["b.txt", "site/2.txt", "site/deep/1.txt", ".hidden"]);
-        let (found, warnings) = find(&[shown(folder.path())], &SourceOptions::default()).unwrap();
+        let (found, warnings) = find(&[shown(folder.path())], &SourceOptions::default(), u64::MAX).unwrap();
         let expected =
             [(".hidden", ".hidden"), ("b.txt", "b.txt"), ("site/2.txt", "site"), ("site/deep/1.txt", "site")];
         assert_eq!(names(folder.path(), &found), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
@@ -297,19 +338,42 @@ mod tests {
     fn globs_choose_and_a_file_named_twice_counts_once() {
         let folder = tree(&["a.txt", "b.md", "c.txt"]);
         let glob = format!("{}/*.txt", shown(folder.path()));
-        let (found, _) = find(&[glob, shown(&folder.path().join("a.txt"))], &SourceOptions::default()).unwrap();
+        let (found, _) =
+            find(&[glob, shown(&folder.path().join("a.txt"))], &SourceOptions::default(), u64::MAX).unwrap();
         assert_eq!(found.len(), 2);
         let options = SourceOptions { include: vec!["*.txt".into()], exclude: vec!["c*".into()] };
-        let (found, _) = find(&[shown(folder.path())], &options).unwrap();
+        let (found, _) = find(&[shown(folder.path())], &options, u64::MAX).unwrap();
         assert_eq!(names(folder.path(), &found), [("a.txt".to_owned(), "a.txt".to_owned())]);
     }
 
     #[test]
     fn a_path_that_does_not_exist_is_an_error_that_names_it() {
-        let error = find(&["no/such/place".into()], &SourceOptions::default()).unwrap_err();
+        let error = find(&["no/such/place".into()], &SourceOptions::default(), u64::MAX).unwrap_err();
         assert!(error.to_string().starts_with("no/such/place: cannot be read"), "{error}");
-        let error = find(&["no/such/*.txt".into()], &SourceOptions::default()).unwrap_err();
+        let error = find(&["no/such/*.txt".into()], &SourceOptions::default(), u64::MAX).unwrap_err();
         assert!(error.to_string().contains("no file or folder matches"), "{error}");
+    }
+
+    #[test]
+    fn of_too_many_files_the_first_are_taken() {
+        let folder = tree(&["a.txt", "b.txt", "c.txt"]);
+        let (found, warnings) = find(&[shown(folder.path())], &SourceOptions::default(), 2).unwrap();
+        assert_eq!(found.len(), 2);
+        assert!(warnings.len() == 1 && warnings[0].to_string().contains("after the first 2"), "{warnings:?}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_that_are_not_utf_8_stay_apart() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tree(&[]);
+        for name in [b"caf\xe8.txt", b"caf\xe9.txt"] {
+            std::fs::write(folder.path().join(std::ffi::OsStr::from_bytes(name)), "text").unwrap();
+        }
+        let (found, _) = find(&[shown(folder.path())], &SourceOptions::default(), u64::MAX).unwrap();
+        let names: Vec<(String, String)> = names(folder.path(), &found);
+        assert_eq!(names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["caf\\xE8.txt", "caf\\xE9.txt"]);
+        assert!(found.iter().all(|input| input.read(9).unwrap() == b"text"));
     }
 
     #[cfg(unix)]
@@ -317,7 +381,7 @@ mod tests {
     fn a_loop_of_links_is_a_warning() {
         let folder = tree(&["a.txt"]);
         std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).unwrap();
-        let (found, warnings) = find(&[shown(folder.path())], &SourceOptions::default()).unwrap();
+        let (found, warnings) = find(&[shown(folder.path())], &SourceOptions::default(), u64::MAX).unwrap();
         assert_eq!(found.len(), 1);
         assert!(
             matches!(&warnings[..], [Warning::Unreadable { reason, .. }] if reason.contains("loop")),

@@ -69,6 +69,9 @@ pub struct Themes {
     pub themes: Vec<Theme>,
     /// By size.
     pub broader: Vec<BroaderTheme>,
+    /// For each passage the ISO 639-1 code of its language, whose stop words its theme's keywords leave out;
+    /// none where it is not known.
+    pub languages: Vec<Option<&'static str>>,
 }
 
 /// Passages as themes are described from.
@@ -84,6 +87,8 @@ pub struct ThemePassages<'a> {
     pub source_of: &'a [u32],
     /// One passage of each different text, by index.
     pub distinct: &'a [usize],
+    /// For each passage its text's place in `distinct`.
+    pub text_of: &'a [u32],
 }
 
 /// Describes each cluster, in their order.
@@ -99,7 +104,7 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
     let all = members(&mut (0..passages.texts.len()));
     let distinct = members(&mut passages.distinct.iter().copied());
 
-    let counted = count(passages, &distinct);
+    let (counted, languages) = count(passages, &distinct);
     let keywords: Vec<Vec<Keyword>> = (0..n_clusters).map(|cluster| counted.of_cluster(cluster)).collect();
     let near = nearest(clustering.centroids.view());
     let labels = label::labels(&counted, &keywords, &near);
@@ -128,7 +133,7 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
             }
         })
         .collect();
-    Themes { themes, broader }
+    Themes { themes, broader, languages }
 }
 
 /// Describes the parents, given for each cluster.
@@ -159,19 +164,19 @@ fn broader(parent: &[u32], counted: &Keywords, clustering: &Clustering) -> Vec<B
         .collect()
 }
 
-/// Counts the terms of each cluster's passages of different text.
-fn count(passages: &ThemePassages, distinct: &[Vec<usize>]) -> Keywords {
+/// Counts the terms of each cluster's passages of different text; and the language of every passage.
+fn count(passages: &ThemePassages, distinct: &[Vec<usize>]) -> (Keywords, Vec<Option<&'static str>>) {
     let texts: Vec<&str> = passages.distinct.iter().map(|&i| passages.texts[i]).collect();
     let document_of: Vec<u32> = passages.distinct.iter().map(|&i| passages.document_of[i]).collect();
     let languages = language::of_texts(&texts, &document_of);
     let passage = |&i: &usize| {
-        // `distinct` is in passage order.
-        let at = passages.distinct.partition_point(|&other| other < i);
-        keywords::Passage { text: passages.texts[i], language: languages[at], source: passages.source_of[i] }
+        let language = languages[passages.text_of[i] as usize];
+        keywords::Passage { text: passages.texts[i], language, source: passages.source_of[i] }
     };
     let of_clusters: Vec<Vec<keywords::Passage>> =
         distinct.iter().map(|members| members.iter().map(passage).collect()).collect();
-    Keywords::of(&of_clusters)
+    let codes = passages.text_of.iter().map(|&text| languages[text as usize].code()).collect();
+    (Keywords::of(&of_clusters), codes)
 }
 
 /// For each of the `(k, dim)` centroids the [`NEAR`] most similar others by cosine, the most similar
@@ -240,8 +245,10 @@ mod tests {
             document_of: &[0; 5],
             source_of: &[0, 1, 0, 1, 1],
             distinct: &[0, 1, 2, 3],
+            text_of: &[0, 1, 2, 3, 3],
         };
-        let Themes { themes, broader } = describe(&passages, &clustering);
+        let Themes { themes, broader, languages } = describe(&passages, &clustering);
+        assert_eq!(languages, [Some("en"); 5]);
         assert!(broader.is_empty() && themes.iter().all(|theme| theme.parent.is_none()));
         assert!(
             themes[0].keywords.iter().any(|k| k == "tariff") && themes[1].keywords.iter().any(|k| k == "North Korea"),

@@ -29,6 +29,11 @@ pub enum Warning {
         /// The file.
         document: String,
     },
+    /// A file that was changed while it was read.
+    Changed {
+        /// The file.
+        document: String,
+    },
     /// Bytes that are not UTF-8, replaced by U+FFFD.
     InvalidUtf8 {
         /// The file.
@@ -215,6 +220,7 @@ impl Warning {
             Self::UnreadFormat { .. }
             | Self::Unreadable { .. }
             | Self::Empty { .. }
+            | Self::Changed { .. }
             | Self::InvalidUtf8 { .. }
             | Self::Damaged { .. }
             | Self::DamagedJson { .. }
@@ -248,6 +254,10 @@ impl fmt::Display for Warning {
             }
             Self::Unreadable { document, reason } => write!(f, "{document}: not read, {reason}"),
             Self::Empty { document } => write!(f, "{document}: empty"),
+            Self::Changed { document } => write!(
+                f,
+                "{document}: changed while it was read, so what was read of it may be of two states; run refrain again"
+            ),
             Self::InvalidUtf8 { document, n_replaced, first_at } => write!(
                 f,
                 "{document}: {n_replaced} invalid UTF-8 {} replaced by U+FFFD, the first at byte {first_at}; convert the file to UTF-8 to keep them",

@@ -40,7 +40,7 @@ fn nothing_to_read_is_said_with_what_was_found() {
     assert!(
         said.contains("none of 2 files could be read")
             && said.contains("image/png")
-            && said.contains("plain text, HTML, JSON"),
+            && said.contains("plain text, Markdown, HTML, JSON"),
         "{said}"
     );
     let short = folder(&[("a.txt", b"too short")]);

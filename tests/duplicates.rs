@@ -99,7 +99,7 @@ fn a_finished_report_at_a_higher_threshold_is_what_a_search_at_it_finds() {
     std::fs::write(higher.join("duplicates.parquet"), b"PAR1 but no more").unwrap();
     let output = run(&["duplicates", shown(&higher)]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("its duplicates.parquet cannot be read"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("its duplicates.parquet is not what was written"), "{}", stderr(&output));
 }
 
 #[test]

@@ -143,6 +143,34 @@ fn a_bomb_and_a_damaged_archive_cost_themselves() {
     assert_eq!(report(&["--strict"]).status.code(), Some(1));
     let limited = report(&["--limit", "file=10"]);
     assert!(stderr(&limited).contains("larger than 10 bytes (--limit file=N"), "{}", stderr(&limited));
-    let wrong = report(&["--limit", "files=10"]);
+    let wrong = report(&["--limit", "fields=10"]);
     assert!(wrong.status.code() == Some(2) && stderr(&wrong).contains("such as file=2G"), "{}", stderr(&wrong));
+}
+
+#[cfg(feature = "pdf")]
+#[test]
+fn the_text_of_a_pdf_is_read_and_a_damaged_one_costs_only_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pdf/document.pdf")).unwrap();
+    std::fs::write(folder.path().join("whole.pdf"), &whole).unwrap();
+    // Cut at many places, and with bytes that are something else.
+    for i in 1..40 {
+        let mut damaged = whole.clone();
+        damaged.truncate(whole.len() * i / 40);
+        std::fs::write(folder.path().join(format!("cut-{i}.pdf")), &damaged).unwrap();
+        let mut damaged = whole.clone();
+        damaged[whole.len() * i / 40] ^= 0x15;
+        std::fs::write(folder.path().join(format!("flipped-{i}.pdf")), &damaged).unwrap();
+    }
+    let out = folder.path().join("report");
+    let report = done(&["duplicates", shown(folder.path()), "--kinds", "exact", "-o", shown(&out)]);
+    let (texts, _) = passages(&out);
+    let name = format!("{}/whole.pdf", shown(folder.path()));
+    let found: Vec<String> = texts[&name].iter().map(|text| text.replace('\n', " ")).collect();
+    assert_eq!(found, [FIRST, SECOND]);
+    let documents =
+        report["sources"].as_array().unwrap().iter().flat_map(|source| source["documents"].as_array().unwrap());
+    let document = documents.into_iter().find(|document| document["document"] == name.as_str()).unwrap();
+    assert_eq!(document["title"], "The lighthouse of the northern bay");
+    assert_eq!(document["author"], "A. Keeper");
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{run, seeds, stderr};
+use common::{run, runtime_library, seeds, stderr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -17,14 +17,6 @@ fn report_with(options: &[&str], cache: &Path, place: &Path, input: &str) -> ser
     let output = run(&[&report, options].concat());
     assert!(output.status.success(), "{}", stderr(&output));
     serde_json::from_slice(&std::fs::read(place.join("run.json")).unwrap()).unwrap()
-}
-
-/// The runtime in the user's cache, so that a test's own cache folder need not fetch another.
-fn runtime_library() -> String {
-    let options =
-        refrain::embedding::RuntimeOptions { cache: refrain::embedding::cache_folder(None), ..Default::default() };
-    let runtime = refrain::embedding::Runtime::find(&options, &refrain::Silent).unwrap();
-    runtime.path().to_str().unwrap().to_owned()
 }
 
 fn json(place: &Path) -> String {

@@ -1,11 +1,16 @@
 //! Archives: zip, tar and WARC. Each member is read as a file of its own, by the name it has in the archive.
 
 use super::limits::Limits;
-use super::packed::{self, Content};
+use super::packed::{self, Content, Counted, Seekable, Whole};
 use super::warc;
 use crate::Warning;
 use bytes::Bytes;
-use std::io::Cursor;
+use std::cell::Cell;
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
+use std::rc::Rc;
+
+/// What a zip file with something in it begins with.
+pub(super) const ZIP: &[u8] = b"PK\x03\x04";
 
 /// A kind of archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +33,7 @@ pub(super) struct Member {
 impl Archive {
     /// By the first bytes; a document that is a zip file inside is for others to recognise.
     pub fn recognise(bytes: &[u8]) -> Option<Self> {
-        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+        if bytes.starts_with(ZIP) || bytes.starts_with(b"PK\x05\x06") {
             return Some(Self::Zip);
         }
         if bytes.starts_with(warc::MAGIC) {
@@ -45,21 +50,28 @@ impl Archive {
         }
     }
 
-    /// Hands each file in an archive to `take`; what cannot be read is a warning.
+    /// Hands each file in an archive to `take`; what cannot be read is a warning. A zip file can be read in any
+    /// order, or is read whole for that.
     pub fn members(
         self,
         name: &str,
-        bytes: &Bytes,
+        content: Content,
         limits: &Limits,
         warnings: &mut Vec<Warning>,
         mut take: impl FnMut(Member),
     ) {
-        let packed = bytes.len();
-        let mut reader = Members { archive: name, packed, limits, warnings, n_read: 0, unpacked: 0, take: &mut take };
+        let mut reader = Members { archive: name, limits, warnings, n_read: 0, unpacked: 0, take: &mut take };
         let problem = match self {
-            Self::Zip => reader.of_zip(bytes),
-            Self::Tar => reader.of_tar(bytes),
-            Self::Warc => reader.of_warc(bytes),
+            Self::Zip => match content.seekable() {
+                Some(Seekable::File(file)) => reader.of_zip(BufReader::new(file)),
+                Some(Seekable::Bytes(bytes)) => reader.of_zip(Cursor::new(bytes)),
+                None => match content.whole(limits) {
+                    Ok(whole) => reader.of_zip(Cursor::new(whole.bytes)).or(whole.problem),
+                    Err(problem) => Some(problem),
+                },
+            },
+            Self::Tar => reader.of_tar(content.stream(limits)),
+            Self::Warc => reader.of_warc(content.stream(limits)),
         };
         if let Some(problem) = problem {
             warnings.push(Warning::Damaged { document: name.into(), problem });
@@ -72,16 +84,16 @@ struct Members<'a> {
     limits: &'a Limits,
     warnings: &'a mut Vec<Warning>,
     n_read: u64,
-    /// Bytes of the archive, and of all that was read of it.
-    packed: usize,
+    /// Bytes of all members so far.
     unpacked: usize,
     take: &'a mut dyn FnMut(Member),
 }
 
 impl Members<'_> {
     /// Reads all members; why there may be more, if there may.
-    fn of_zip(&mut self, bytes: &Bytes) -> Option<String> {
-        let mut zip = match zip::ZipArchive::new(Cursor::new(bytes)) {
+    fn of_zip(&mut self, mut zip: impl Read + Seek) -> Option<String> {
+        let size = zip.seek(SeekFrom::End(0)).unwrap_or(0) as usize;
+        let mut zip = match zip::ZipArchive::new(zip) {
             Ok(zip) => zip,
             Err(error) => return Some(format!("its list of members cannot be read: {error}")),
         };
@@ -91,8 +103,8 @@ impl Members<'_> {
                 Ok(member) => {
                     let name = member.name().map_or_else(|_| format!("member {}", i + 1), std::borrow::Cow::into_owned);
                     // What it claims may be a lie.
-                    let packed = (member.compressed_size() as usize).min(bytes.len());
-                    if let Err(reason) = self.read(name, member, packed) {
+                    let packed = (member.compressed_size() as usize).min(size);
+                    if let Err(reason) = self.read(name, member, || packed, || size) {
                         return Some(reason);
                     }
                 }
@@ -102,8 +114,9 @@ impl Members<'_> {
         None
     }
 
-    fn of_tar(&mut self, bytes: &Bytes) -> Option<String> {
-        let mut tar = tar::Archive::new(bytes.as_ref());
+    fn of_tar(&mut self, from: impl Read) -> Option<String> {
+        let n_read = Rc::new(Cell::new(0));
+        let mut tar = tar::Archive::new(Counted { from, n_read: Rc::clone(&n_read) });
         let entries = match tar.entries() {
             Ok(entries) => entries,
             Err(error) => return Some(error.to_string()),
@@ -119,7 +132,8 @@ impl Members<'_> {
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             if kind.is_file() || kind.is_gnu_sparse() || kind.is_contiguous() {
                 // A sparse member may be far larger than the archive.
-                if let Err(reason) = self.read(name, entry, bytes.len()) {
+                let so_far = || n_read.get() as usize;
+                if let Err(reason) = self.read(name, entry, so_far, so_far) {
                     return Some(reason);
                 }
             } else if !kind.is_dir() && !kind.is_pax_global_extensions() {
@@ -129,8 +143,8 @@ impl Members<'_> {
         None
     }
 
-    fn of_warc(&mut self, bytes: &Bytes) -> Option<String> {
-        let mut records = warc::Records::new(bytes);
+    fn of_warc(&mut self, from: impl Read) -> Option<String> {
+        let mut records = warc::Records::new(from, self.limits);
         let problem = loop {
             match records.next_member() {
                 Ok(Some(_)) if self.n_read >= self.limits.members => break Some(self.too_many()),
@@ -146,30 +160,39 @@ impl Members<'_> {
             let (document, n_answers) = (self.archive.into(), records.n_refused);
             self.warnings.push(Warning::AnswersLeftOut { document, n_answers });
         }
+        for (record, reason) in records.too_large {
+            self.lost(&record, &reason);
+        }
         problem
     }
 
-    /// Reads a member, and hands it on.
+    /// Reads a member of so many bytes in an archive of so many, and hands it on.
     ///
     /// # Errors
     /// Why no more are read: there are too many, or members that share their bytes come to far more than the
     /// archive.
-    fn read(&mut self, name: String, from: impl std::io::Read, packed: usize) -> Result<(), String> {
+    fn read(
+        &mut self,
+        name: String,
+        from: impl Read,
+        packed: impl Fn() -> usize,
+        of_archive: impl Fn() -> usize,
+    ) -> Result<(), String> {
         if self.n_read >= self.limits.members {
             return Err(self.too_many());
         }
         self.n_read += 1;
         match packed::read(from, packed, self.limits) {
-            Ok(Content { bytes, problem }) => {
+            Ok(Whole { bytes, problem }) => {
                 if let Some(problem) = problem {
                     let document = self.shown(&name);
                     self.warnings.push(Warning::Damaged { document, problem });
                 }
                 self.unpacked += bytes.len();
-                if let Some(reason) = self.limits.beyond_ratio(self.unpacked, self.packed) {
+                if let Some(reason) = self.limits.beyond_ratio(self.unpacked, of_archive()) {
                     return Err(reason);
                 }
-                (self.take)(Member { name, bytes: bytes.into(), url: None, date: None });
+                (self.take)(Member { name, bytes, url: None, date: None });
             }
             Err(problem) => self.lost(&name, &problem),
         }
@@ -217,7 +240,8 @@ pub(super) mod tests {
     fn read(bytes: &Bytes, limits: &Limits) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
         let (mut found, mut warnings) = (Vec::new(), Vec::new());
         let archive = Archive::recognise(bytes).unwrap();
-        archive.members("a", bytes, limits, &mut warnings, |member| found.push((member.name, member.bytes.to_vec())));
+        let content = Content::of_bytes(bytes, limits).unwrap();
+        archive.members("a", content, limits, &mut warnings, |member| found.push((member.name, member.bytes.to_vec())));
         (found, warnings.iter().map(ToString::to_string).collect())
     }
 

@@ -20,7 +20,7 @@ use std::path::Path;
 /// A row's length may differ from 1 by so much; a bf16 model's rows do, by about 1e-7.
 const UNIT_TOLERANCE: f64 = 1e-3;
 const NPY: &[u8; 6] = b"\x93NUMPY";
-const PARQUET: &[u8] = b"PAR1";
+const PARQUET: &[u8; 4] = b"PAR1";
 const NO_EMBEDDINGS: &str = "it holds no embeddings; give files with embeddings, or documents, not both";
 
 /// Rows that were read, of unit length, with what belongs to them.
@@ -86,8 +86,8 @@ pub fn read_embedded(inputs: &[Input]) -> Result<Option<EmbeddedRows>> {
 /// Whether an input is an array, or a table with a column `embedding`; a table without is a corpus.
 pub(crate) fn holds_embeddings(input: &Input) -> bool {
     let is_table = || input.extension().is_some_and(|extension| extension == "parquet");
-    is_npy(input)
-        || is_table() && input.read(u64::MAX).is_ok_and(|bytes| super::parquet::has_column(bytes.into(), "embedding"))
+    // A table that comes as a stream is a corpus: to look for the column it would have to be read twice.
+    is_npy(input) || is_table() && input.file().is_some_and(|file| super::parquet::has_column(file, "embedding"))
 }
 
 fn is_npy(input: &Input) -> bool {
@@ -128,7 +128,7 @@ fn document(input: &Input, row: usize) -> Document {
         offset: 0,
         label: None,
         row: Some(row),
-        is_verbatim: false,
+        is_editable: false,
         metadata: Metadata::default(),
     }
 }
@@ -186,12 +186,11 @@ fn read_npy(input: &Input) -> std::result::Result<EmbeddedRows, String> {
 }
 
 fn read_parquet(input: &Input) -> std::result::Result<EmbeddedRows, String> {
-    let bytes = input.read(u64::MAX).map_err(|e| e.to_string())?;
-    if !bytes.starts_with(PARQUET) {
-        return Err(NO_EMBEDDINGS.into());
-    }
+    let mut magic = [0; PARQUET.len()];
+    let file = input.file().filter(|mut file| file.read_exact(&mut magic).is_ok() && magic == *PARQUET);
+    let file = file.ok_or(NO_EMBEDDINGS)?;
     let failed = |e: parquet::errors::ParquetError| e.to_string();
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).map_err(failed)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
     let wanted = ["embedding", "text", "source", "document", "start", "n_tokens"];
     let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
     let reader = builder.with_projection(mask).build().map_err(failed)?;

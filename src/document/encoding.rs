@@ -9,6 +9,8 @@ use serde::Serialize;
 
 /// Bytes at the beginning in which a document declares its encoding.
 const DECLARED_WITHIN: usize = 1024;
+/// The mark that UTF-8 may begin with.
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How an encoding was known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -31,6 +33,65 @@ impl KnownBy {
             Self::Declaration => "as it declares",
             Self::Detection => "by the look of its bytes",
         }
+    }
+}
+
+/// UTF-8 that comes in pieces: what is invalid in it is replaced, counted and placed.
+#[derive(Default)]
+pub(super) struct Replaced {
+    /// Bytes before the next piece and the open character.
+    n_bytes: usize,
+    n: usize,
+    first_at: Option<usize>,
+    /// The beginning of a character, whose end the next piece may have.
+    open: Vec<u8>,
+}
+
+impl Replaced {
+    /// The next piece as text, without the mark at the beginning. Pieces end between characters.
+    pub fn decode(&mut self, bytes: &[u8]) -> String {
+        let piece = if self.n_bytes == 0 { bytes.strip_prefix(MARK).unwrap_or(bytes) } else { bytes };
+        let mut text = String::with_capacity(piece.len());
+        for chunk in piece.utf8_chunks() {
+            text.push_str(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                self.replaced_at(chunk.invalid().as_ptr() as usize - bytes.as_ptr() as usize);
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        self.n_bytes += bytes.len();
+        text
+    }
+
+    /// Looks at the next piece, whoever replaces what is invalid in it; pieces end anywhere, the last is empty.
+    pub fn look_at(&mut self, bytes: &[u8]) {
+        let joined = [std::mem::take(&mut self.open), bytes.to_vec()].concat();
+        let mut at = 0;
+        while let Err(error) = std::str::from_utf8(&joined[at..]) {
+            let invalid = at + error.valid_up_to();
+            match error.error_len() {
+                None if !bytes.is_empty() => {
+                    self.open = joined[invalid..].to_vec();
+                    break;
+                }
+                length => {
+                    self.replaced_at(invalid);
+                    at = length.map_or(joined.len(), |length| invalid + length);
+                }
+            }
+        }
+        self.n_bytes += joined.len() - self.open.len();
+    }
+
+    fn replaced_at(&mut self, at: usize) {
+        self.n += 1;
+        self.first_at.get_or_insert(self.n_bytes + at);
+    }
+
+    /// What is to be said of it.
+    pub fn warning(&self, document: &str) -> Option<Warning> {
+        let (document, n_replaced) = (document.into(), self.n);
+        self.first_at.map(|first_at| Warning::InvalidUtf8 { document, n_replaced, first_at })
     }
 }
 
@@ -183,6 +244,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn pieces_that_end_anywhere_are_counted_as_a_whole_is(bytes: Vec<u8>, at in 0usize..64) {
+            let (mut whole, mut pieces) = (Replaced::default(), Replaced::default());
+            whole.decode(&bytes);
+            let at = at.min(bytes.len());
+            for piece in [&bytes[..at], &bytes[at..]].into_iter().filter(|piece| !piece.is_empty()).chain([&[][..]]) {
+                pieces.look_at(piece);
+            }
+            prop_assert_eq!(whole.warning("a"), pieces.warning("a"));
+        }
+
         #[test]
         fn utf_8_is_never_taken_for_something_else(text in "[^\0\x1b]*") {
             prop_assert_eq!(read(text.as_bytes()), None);

@@ -30,7 +30,7 @@ pub(crate) fn extract(name: &str, decoded: &str) -> Extracted {
         let event = match reader.read_event() {
             Ok(event) => event,
             Err(error) => {
-                let at = json::line_and_column(decoded, (reader.error_position() as usize).min(decoded.len()));
+                let at = json::line_and_column(decoded, (reader.error_position() as usize).min(decoded.len()), 1);
                 extracted
                     .warnings
                     .push(Warning::Damaged { document: name.into(), problem: format!("{error} at {at}") });

@@ -57,9 +57,10 @@ pub(crate) fn extract(name: &str, decoded: &str) -> FromJson {
     FromJson { extracted, is_mostly_json }
 }
 
-pub(super) fn line_and_column(text: &str, at: usize) -> String {
+/// Where a byte stands, in a text that begins with this line.
+pub(super) fn line_and_column(text: &str, at: usize, first_line: usize) -> String {
     let before = &text.as_bytes()[..at];
-    let line = before.split(|&b| b == b'\n').count();
+    let line = first_line + before.split(|&b| b == b'\n').count() - 1;
     let column = at - before.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1) + 1;
     format!("line {line}, byte {column}")
 }
@@ -197,7 +198,7 @@ impl<'a> Reader<'a> {
     pub fn warning(&self, name: &str) -> Option<Warning> {
         self.problem.map(|(at, what)| Warning::DamagedJson {
             document: name.into(),
-            problem: format!("{what} at {}", line_and_column(self.text, at)),
+            problem: format!("{what} at {}", line_and_column(self.text, at, 1)),
             recovered_bytes: self.at,
             total_bytes: self.text.len(),
         })

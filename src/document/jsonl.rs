@@ -3,14 +3,18 @@
 //!
 //! The text is that of the column that is named, or else what any JSON object's text is (`text`,
 //! `content`, `body` and the like), without the other columns that are named. A damaged line is read
-//! as far as it goes and costs no other.
+//! as far as it goes and costs no other. A file is read in blocks of lines, so that it need not fit into memory
+//! beside the texts in it.
 
+use super::encoding::Replaced;
 use super::json::{self, Reader, Value};
 use super::table::RowEdit;
-use super::{Columns, Document, html};
+use super::{Columns, Document, Limits, html};
 use crate::Warning;
+use crate::source::Input;
 use rayon::prelude::*;
 use std::borrow::Cow;
+use std::io::Read;
 use std::ops::Range;
 
 /// Whether the first line is an object and the next begins as one.
@@ -27,67 +31,38 @@ struct Numbered {
     is_line: bool,
 }
 
-/// Rows, and what is wrong with the file.
-pub(crate) struct Rows {
-    rows: Vec<Numbered>,
-    warnings: Vec<Warning>,
+/// Reads JSON Lines block by block.
+pub(super) fn read(
+    input: &Input,
+    from: impl Read,
+    columns: &Columns,
+    limits: &Limits,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Document> {
+    let mut rows = Rows::new(input, columns);
+    let (mut blocks, mut replaced) = (Blocks::new(from, limits), Replaced::default());
+    while let Some(block) = blocks.next() {
+        let first_line = block.first_line;
+        let decoded = replaced.decode(&block.bytes);
+        drop(block);
+        rows.lines(&decoded, first_line, limits);
+    }
+    for (first_line, n_bytes) in blocks.too_long {
+        rows.damaged(|| format!("a row {} at line {first_line}", limits.row_too_long()), n_bytes);
+        rows.n_bytes += n_bytes;
+    }
+    warnings.extend(blocks.problem.map(|problem| Warning::Damaged { document: input.name.clone(), problem }));
+    warnings.extend(replaced.warning(&input.name));
+    rows.end(warnings)
 }
 
-/// A row from every line, by the line's number. A line that does not begin as an object or an array
-/// does belongs to the one before it, which a raw line break has cut.
-pub(crate) fn of_lines(name: &str, decoded: &str) -> Rows {
-    let (mut lines, mut at): (Vec<(usize, Range<usize>)>, usize) = (Vec::new(), 0);
-    for (number, line) in (1..).zip(decoded.split_inclusive('\n')) {
-        let span = at..at + line.len();
-        at = span.end;
-        match lines.last_mut() {
-            Some((_, last)) if !line.trim_start().starts_with(['{', '[']) => last.end = span.end,
-            _ => lines.push((number, span)),
-        }
-    }
-    let read: Vec<_> = lines
-        .into_par_iter()
-        .map(|(number, span)| {
-            let (start, line) = (span.start, &decoded[span]);
-            let mut reader = Reader::new(line);
-            let value = reader.next_value();
-            let end = reader.at;
-            if !line[end..].trim().is_empty() && reader.problem.is_none() {
-                reader.problem = Some((end, "more than one value on a line"));
-            }
-            // A bare word is no row but what is left of one.
-            let is_word = reader.problem.is_some() && matches!(value, Some(Value::Plain(_)));
-            let (value, end) = if is_word { (None, 0) } else { (value, end) };
-            let unread = if line[end..].trim().is_empty() { 0 } else { line.len() - end };
-            let damage = reader.problem.map(|(at, what)| (start + at, what, unread));
-            let is_line = damage.is_none();
-            (value.map(|value| Numbered { number, value, is_line }), damage)
-        })
-        .collect();
-    let (mut rows, mut damage) = (Vec::new(), Vec::new());
-    for (row, damaged) in read {
-        rows.extend(row);
-        damage.extend(damaged);
-    }
-    let warnings = damage.first().map(|&(at, what, _)| {
-        let more = match damage.len() - 1 {
-            0 => String::new(),
-            1 => ", and in another row".into(),
-            n => format!(", and in {n} rows more"),
-        };
-        let unread: usize = damage.iter().map(|(_, _, unread)| unread).sum();
-        Warning::DamagedJson {
-            document: name.into(),
-            problem: format!("{what} at {}{more}", json::line_and_column(decoded, at)),
-            recovered_bytes: decoded.len() - unread,
-            total_bytes: decoded.len(),
-        }
-    });
-    Rows { rows, warnings: warnings.into_iter().collect() }
-}
-
-/// A row from every value in a JSON text that is not an array, or is in one.
-pub(crate) fn of_values(name: &str, decoded: &str) -> Rows {
+/// Reads JSON in which every value that is not an array, or is in one, is a row.
+pub(super) fn read_values(
+    input: &Input,
+    decoded: &str,
+    columns: &Columns,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Document> {
     let mut reader = Reader::new(decoded);
     let mut values = Vec::new();
     while let Some(value) = reader.next_value() {
@@ -96,30 +71,244 @@ pub(crate) fn of_values(name: &str, decoded: &str) -> Rows {
             value => values.push(value),
         }
     }
-    let rows = (1..).zip(values).map(|(number, value)| Numbered { number, value, is_line: false }).collect();
-    Rows { rows, warnings: reader.warning(name).into_iter().collect() }
+    warnings.extend(reader.warning(&input.name));
+    let mut rows = Rows::new(input, columns);
+    rows.add((1..).zip(values).map(|(number, value)| Numbered { number, value, is_line: false }).collect());
+    rows.end(warnings)
 }
 
-/// The rows as documents; those without text are counted in a warning.
-pub(crate) fn documents(name: &str, source: &str, rows: Rows, columns: &Columns) -> (Vec<Document>, Vec<Warning>) {
-    let Rows { rows, mut warnings } = rows;
-    let read: Vec<_> = rows.into_par_iter().map(|row| document(name, source, row, columns)).collect();
-    let (mut documents, mut without_text) = (Vec::with_capacity(read.len()), Vec::new());
-    for read in read {
-        match read {
-            Ok(document) => documents.push(document),
-            Err(without) => without_text.push(without),
+/// Bytes that are looked at together.
+const BLOCK: usize = 16 << 20;
+
+/// A file in blocks of whole rows.
+struct Blocks<'a, R> {
+    from: R,
+    limits: &'a Limits,
+    left: Vec<u8>,
+    /// The number of the line that `left` begins with.
+    line: usize,
+    is_end: bool,
+    /// Why there is no more, if that is not the end.
+    problem: Option<String>,
+    /// Where rows begin that are too long to be held, and their bytes.
+    too_long: Vec<(usize, usize)>,
+}
+
+struct Block {
+    bytes: Vec<u8>,
+    first_line: usize,
+}
+
+impl<'a, R: Read> Blocks<'a, R> {
+    fn new(from: R, limits: &'a Limits) -> Self {
+        Self { from, limits, left: vec![], line: 1, is_end: false, problem: None, too_long: vec![] }
+    }
+
+    fn next(&mut self) -> Option<Block> {
+        while !self.is_end {
+            // A row begins after a line break, which may be the last byte so far.
+            let looked_at = self.left.len().saturating_sub(1);
+            self.fill();
+            let mut last = last_row(&self.left[looked_at..]).map(|at| looked_at + at);
+            if last.is_none() && self.left.len() as u64 > self.limits.row.max(BLOCK as u64) {
+                self.skip_row();
+                last = last_row(&self.left);
+            }
+            if let Some(at) = last {
+                let rest = self.left.split_off(at);
+                let bytes = std::mem::replace(&mut self.left, rest);
+                return Some(self.block(bytes));
+            }
+        }
+        let bytes = std::mem::take(&mut self.left);
+        (!bytes.is_empty()).then(|| self.block(bytes))
+    }
+
+    fn fill(&mut self) {
+        let before = self.left.len();
+        let more = self.from.by_ref().take(BLOCK as u64).read_to_end(&mut self.left);
+        self.is_end = self.left.len() < before + BLOCK;
+        self.problem = more.err().map(|error| error.to_string());
+    }
+
+    fn block(&mut self, bytes: Vec<u8>) -> Block {
+        let first_line = self.line;
+        self.line += n_lines(&bytes);
+        Block { bytes, first_line }
+    }
+
+    /// Drops the row that `left` is the beginning of.
+    fn skip_row(&mut self) {
+        let (first_line, mut n_bytes) = (self.line, 0);
+        loop {
+            let next = first_row(&self.left);
+            let n = next.unwrap_or(self.left.len() - usize::from(!self.is_end));
+            self.line += n_lines(&self.left[..n]);
+            self.left.drain(..n);
+            n_bytes += n;
+            if next.is_some() || self.is_end {
+                break;
+            }
+            self.fill();
+        }
+        self.too_long.push((first_line, n_bytes));
+    }
+}
+
+fn n_lines(bytes: &[u8]) -> usize {
+    bytes.split(|&byte| byte == b'\n').count() - 1
+}
+
+fn begins_row(pair: &[u8]) -> bool {
+    pair == b"\n{" || pair == b"\n["
+}
+
+/// Where the first row after the beginning begins, and where the last does.
+fn first_row(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(2).position(begins_row).map(|at| at + 1)
+}
+
+fn last_row(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(2).rposition(begins_row).map(|at| at + 1)
+}
+
+/// Rows that become documents as they are read; what is wrong with them is counted.
+struct Rows<'a> {
+    input: &'a Input,
+    columns: &'a Columns,
+    documents: Vec<Document>,
+    n_bytes: usize,
+    n_unread: usize,
+    /// What is wrong with the first damaged row, and how many there are.
+    problem: Option<String>,
+    n_damaged: usize,
+    /// The first row without text and its columns, and how many there are.
+    without_text: Option<(usize, Vec<String>)>,
+    n_without_text: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn new(input: &'a Input, columns: &'a Columns) -> Self {
+        Self {
+            input,
+            columns,
+            documents: vec![],
+            n_bytes: 0,
+            n_unread: 0,
+            problem: None,
+            n_damaged: 0,
+            without_text: None,
+            n_without_text: 0,
         }
     }
-    let n_rows = without_text.len();
-    warnings.extend(without_text.into_iter().next().map(|(row, found)| Warning::RowsWithoutText {
-        document: name.into(),
-        n_rows,
-        first_row: row,
-        columns_found: found,
-        column: columns.text.clone(),
-    }));
-    (documents, warnings)
+
+    /// A row from every line, by the line's number. A line that does not begin as an object or an array
+    /// does belongs to the one before it, which a raw line break has cut.
+    fn lines(&mut self, decoded: &str, first_line: usize, limits: &Limits) {
+        let (mut lines, mut at): (Vec<(usize, Range<usize>)>, usize) = (Vec::new(), 0);
+        for (number, line) in (first_line..).zip(decoded.split_inclusive('\n')) {
+            let span = at..at + line.len();
+            at = span.end;
+            match lines.last_mut() {
+                Some((_, last)) if !line.trim_start().starts_with(['{', '[']) => last.end = span.end,
+                _ => lines.push((number, span)),
+            }
+        }
+        let read: Vec<_> = lines
+            .into_par_iter()
+            .map(|(number, span)| Line::read(number, &decoded[span.clone()], span, limits))
+            .collect();
+        let mut rows = Vec::with_capacity(read.len());
+        for Line { row, damage } in read {
+            rows.extend(row);
+            if let Some(Damage { at, what, n_unread }) = damage {
+                self.damaged(|| format!("{what} at {}", json::line_and_column(decoded, at, first_line)), n_unread);
+            }
+        }
+        self.n_bytes += decoded.len();
+        self.add(rows);
+    }
+
+    fn damaged(&mut self, problem: impl Fn() -> String, n_unread: usize) {
+        self.problem.get_or_insert_with(problem);
+        self.n_damaged += 1;
+        self.n_unread += n_unread;
+    }
+
+    fn add(&mut self, rows: Vec<Numbered>) {
+        let (input, columns) = (self.input, self.columns);
+        let read: Vec<_> = rows.into_par_iter().map(|row| document(&input.name, &input.source, row, columns)).collect();
+        self.documents.reserve(read.len());
+        for read in read {
+            match read {
+                Ok(document) => self.documents.push(document),
+                Err(without) => {
+                    self.without_text.get_or_insert(without);
+                    self.n_without_text += 1;
+                }
+            }
+        }
+    }
+
+    fn end(self, warnings: &mut Vec<Warning>) -> Vec<Document> {
+        let document = || self.input.name.clone();
+        warnings.extend(self.problem.map(|problem| {
+            let more = match self.n_damaged - 1 {
+                0 => String::new(),
+                1 => ", and in another row".into(),
+                n => format!(", and in {n} rows more"),
+            };
+            Warning::DamagedJson {
+                document: document(),
+                problem: format!("{problem}{more}"),
+                recovered_bytes: self.n_bytes - self.n_unread,
+                total_bytes: self.n_bytes,
+            }
+        }));
+        warnings.extend(self.without_text.map(|(first_row, columns_found)| Warning::RowsWithoutText {
+            document: document(),
+            n_rows: self.n_without_text,
+            first_row,
+            columns_found,
+            column: self.columns.text.clone(),
+        }));
+        self.documents
+    }
+}
+
+/// What came of a line.
+struct Line {
+    row: Option<Numbered>,
+    damage: Option<Damage>,
+}
+
+/// What is wrong, at which byte of the block, and how many bytes could not be read for it.
+struct Damage {
+    at: usize,
+    what: Cow<'static, str>,
+    n_unread: usize,
+}
+
+impl Line {
+    fn read(number: usize, line: &str, span: Range<usize>, limits: &Limits) -> Self {
+        if line.len() as u64 > limits.row {
+            let what = format!("a row {}", limits.row_too_long()).into();
+            return Self { row: None, damage: Some(Damage { at: span.start, what, n_unread: line.len() }) };
+        }
+        let mut reader = Reader::new(line);
+        let value = reader.next_value();
+        let end = reader.at;
+        if !line[end..].trim().is_empty() && reader.problem.is_none() {
+            reader.problem = Some((end, "more than one value on a line"));
+        }
+        // A bare word is no row but what is left of one.
+        let is_word = reader.problem.is_some() && matches!(value, Some(Value::Plain(_)));
+        let (value, end) = if is_word { (None, 0) } else { (value, end) };
+        let n_unread = if line[end..].trim().is_empty() { 0 } else { line.len() - end };
+        let damage = reader.problem.map(|(at, what)| Damage { at: span.start + at, what: what.into(), n_unread });
+        let is_line = damage.is_none();
+        Self { row: value.map(|value| Numbered { number, value, is_line }), damage }
+    }
 }
 
 /// One row's document, or its number and the names of its columns where it has no text.
@@ -130,7 +319,7 @@ fn document(name: &str, source: &str, numbered: Numbered, columns: &Columns) -> 
     let (id, label) = (take(&mut row, columns.id.as_deref()), take(&mut row, columns.label.as_deref()));
     let own_source = take(&mut row, columns.source.as_deref());
     metadata.date = take(&mut row, columns.date.as_deref()).or(metadata.date);
-    let is_verbatim = verbatim.is_some();
+    let is_editable = verbatim.is_some();
     let text = match &columns.text {
         _ if let Some(text) = verbatim => text,
         Some(column) => row.field(column).and_then(Value::rendered).map(json::plain).unwrap_or_default(),
@@ -151,7 +340,7 @@ fn document(name: &str, source: &str, numbered: Numbered, columns: &Columns) -> 
         offset: 0,
         label,
         row: is_line.then_some(number),
-        is_verbatim,
+        is_editable,
         metadata,
     })
 }
@@ -254,7 +443,6 @@ fn take(row: &mut Value, column: Option<&str>) -> Option<String> {
 mod tests {
     use super::super::{DocumentOptions, Format, parse};
     use super::*;
-    use crate::source::Input;
     use proptest::prelude::*;
 
     /// An input of the source `x`.
@@ -322,6 +510,48 @@ mod tests {
     }
 
     #[test]
+    fn a_file_in_blocks_is_read_as_a_whole_is() {
+        let mut text = String::from("\u{feff}");
+        for i in 0..70_000 {
+            let words = "some words ".repeat(20 + i % 30);
+            let rows = match i % 1000 {
+                3 => format!("{{\"text\": \"{i} {words}\n{words}\"}}\n"),
+                5 => format!("{{\"none\": {i}}}\n"),
+                7 => format!("{{\"text\": \"{i} {words}\n"),
+                _ => format!("{{\"text\": \"{i} {words}\"}}\n"),
+            };
+            text.push_str(&rows);
+        }
+        assert!(text.len() > BLOCK + BLOCK / 2);
+        let (input, columns, limits) = (input("x"), Columns::default(), Limits::default());
+        let (mut whole, decoded) = (Rows::new(&input, &columns), text.trim_start_matches('\u{feff}'));
+        whole.lines(decoded, 1, &limits);
+        let (mut expected, mut warnings) = (Vec::new(), Vec::new());
+        let documents = whole.end(&mut expected);
+        assert_eq!(read(&input, text.as_bytes(), &columns, &limits, &mut warnings), documents);
+        assert_eq!(warnings, expected);
+        assert!(matches!(&warnings[..], [Warning::DamagedJson { .. }, Warning::RowsWithoutText { n_rows: 70, .. }]));
+    }
+
+    #[test]
+    fn a_row_that_is_too_long_costs_only_itself() {
+        let limits = Limits { row: 1 << 20, ..Limits::default() };
+        let row = |text: &str| format!("{{\"text\": \"{text}\"}}\n");
+        for length in [2 << 20, BLOCK - 40, BLOCK + 5, 2 * BLOCK, 3 * BLOCK + 11] {
+            let text = [row("one"), row(&"a".repeat(length)), row("three"), row("four")].concat();
+            let mut warnings = Vec::new();
+            let documents = read(&input("x"), text.as_bytes(), &Columns::default(), &limits, &mut warnings);
+            let found: Vec<_> = documents.iter().map(|d| (d.row, d.text.as_str())).collect();
+            assert_eq!(found, [(Some(1), "one"), (Some(3), "three"), (Some(4), "four")], "{length}");
+            let [Warning::DamagedJson { problem, recovered_bytes, total_bytes, .. }] = &warnings[..] else {
+                panic!("{warnings:?}")
+            };
+            assert!(problem.contains("longer than 1048576 bytes") && problem.contains("line 2"), "{problem}");
+            assert_eq!((*total_bytes, total_bytes - recovered_bytes), (text.len(), row(&"a".repeat(length)).len()));
+        }
+    }
+
+    #[test]
     fn json_lines_are_recognised_and_pretty_printed_json_is_not_taken_for_them() {
         assert!(looks_like_jsonl(b"{\"a\":1}\n\n{\"a\":2}"));
         assert!(
@@ -351,11 +581,11 @@ mod tests {
     }
 
     #[test]
-    fn a_row_whose_text_is_one_field_is_verbatim() {
+    fn a_row_whose_text_is_one_field_is_editable() {
         let rows =
             "{\"text\":\" one\\r\\ntwo\"}\n{\"title\":\"t\",\"text\":\"x\"}\n{\"text\":\"<p>y</p>\"}\n{\"text\":\"z";
         let (documents, _) = parse(&input("x.jsonl"), &rows.into(), &DocumentOptions::default());
-        let found: Vec<_> = documents.iter().map(|d| (d.row, d.is_verbatim)).collect();
+        let found: Vec<_> = documents.iter().map(|d| (d.row, d.is_editable)).collect();
         assert_eq!(found, [(Some(1), true), (Some(2), false), (Some(3), false), (None, false)]);
         assert_eq!(documents[0].text, " one\r\ntwo");
     }

@@ -8,21 +8,33 @@ const MIN_FOR_RATIO: usize = 16 << 20;
 /// The most that is read. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// A file; default 8 GiB.
+    /// A file that is read whole; default 8 GiB. Tables and archives are not, and may be larger.
     pub file: u64,
-    /// What a compressed file or a member of an archive holds; default 4 GiB.
+    /// What a compressed file that is read whole or a member of an archive holds; default 4 GiB.
     pub unpacked: u64,
+    /// A row of a table; default 64 MiB.
+    pub row: u64,
     /// How many times as large as the packed bytes what is in them may be, from 16 MiB on; default 200.
     pub ratio: u64,
     /// Archives and compressed files within each other; default 4.
     pub depth: u64,
     /// Members of an archive; default 100,000.
     pub members: u64,
+    /// Files under the paths that are named; default 10,000,000.
+    pub files: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { file: 8 << 30, unpacked: 4 << 30, ratio: 200, depth: 4, members: 100_000 }
+        Self {
+            file: 8 << 30,
+            unpacked: 4 << 30,
+            row: 64 << 20,
+            ratio: 200,
+            depth: 4,
+            members: 100_000,
+            files: 10_000_000,
+        }
     }
 }
 
@@ -35,7 +47,9 @@ pub struct Limit {
 
 /// What is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected file, unpacked, ratio, depth or members, `=` and a number of at least 1, such as file=2G")]
+#[error(
+    "expected file, unpacked, row, ratio, depth, members or files, `=` and a number of at least 1, such as file=2G"
+)]
 pub struct NoLimit;
 
 impl FromStr for Limit {
@@ -46,8 +60,10 @@ impl FromStr for Limit {
         let of: fn(&mut Limits) -> &mut u64 = match name {
             "file" => |limits| &mut limits.file,
             "unpacked" => |limits| &mut limits.unpacked,
+            "row" => |limits| &mut limits.row,
             "ratio" => |limits| &mut limits.ratio,
             "depth" => |limits| &mut limits.depth,
+            "files" => |limits| &mut limits.files,
             "members" => |limits| &mut limits.members,
             _ => return Err(NoLimit),
         };
@@ -71,6 +87,11 @@ impl Limits {
     pub fn with(mut self, limit: Limit) -> Self {
         *(limit.of)(&mut self) = limit.most;
         self
+    }
+
+    /// Why a row is not read.
+    pub(super) fn row_too_long(&self) -> String {
+        format!("longer than {} bytes (--limit row=N reads more)", self.row)
     }
 
     /// Why so many bytes out of so many packed ones are too many, if they are.
@@ -98,7 +119,7 @@ mod tests {
         let set = |limits: Limits, setting: &str| limits.with(setting.parse().unwrap());
         let limits = ["file=2G", "ratio=7", "members=10k"].into_iter().fold(Limits::default(), set);
         assert_eq!(limits, Limits { file: 2 << 30, ratio: 7, members: 10 << 10, ..Limits::default() });
-        for wrong in ["file", "files=1", "file=", "file=-1", "file=0", "file=1X", "file=99999999999T"] {
+        for wrong in ["file", "fields=1", "file=", "file=-1", "file=0", "file=1X", "file=99999999999T"] {
             assert_eq!(wrong.parse::<Limit>().err(), Some(NoLimit), "{wrong}");
         }
     }

@@ -8,19 +8,20 @@ use crate::Warning;
 use bytes::Bytes;
 use quick_xml::events::Event;
 use std::collections::HashMap;
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek};
+
+/// No name of a format is longer, in bytes.
+const MIMETYPE: usize = 1 << 10;
 
 /// Which of these formats a zip file is, by what is in it.
-pub(super) fn recognise(bytes: &[u8]) -> Option<Format> {
-    if !bytes.starts_with(b"PK\x03\x04") {
-        return None;
-    }
-    let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).ok()?;
+pub(super) fn recognise(zip: impl Read + Seek) -> Option<Format> {
+    let mut zip = zip::ZipArchive::new(zip).ok()?;
     if zip.index_for_name("word/document.xml").is_some() {
         return Some(Format::Docx);
     }
     let mimetype = zip.by_name("mimetype").ok()?;
-    let kind = packed::read(mimetype, bytes.len(), &Limits::default()).ok()?.bytes;
+    let kind =
+        packed::read(mimetype, || MIMETYPE, &Limits { unpacked: MIMETYPE as u64, ..Limits::default() }).ok()?.bytes;
     match kind.trim_ascii() {
         b"application/vnd.oasis.opendocument.text" => Some(Format::Odt),
         b"application/epub+zip" => Some(Format::Epub),
@@ -59,11 +60,11 @@ impl Parts<'_> {
         let Some(i) = self.zip.index_for_name(part) else { return Ok(None) };
         let member = self.zip.by_index(i).map_err(|e| format!("{part}: {e}"))?;
         let size = member.compressed_size() as usize;
-        let read = packed::read(member, size, self.limits).map_err(|e| format!("{part}: {e}"))?;
+        let read = packed::read(member, || size, self.limits).map_err(|e| format!("{part}: {e}"))?;
         if let Some(problem) = read.problem {
             self.warnings.push(Warning::Damaged { document: format!("{}/{part}", self.name), problem });
         }
-        let bytes: Bytes = read.bytes.into();
+        let bytes = read.bytes;
         let document = format!("{}/{part}", self.name);
         let text = encoding::from_utf16(&document, &bytes, &mut self.warnings).unwrap_or(bytes);
         Ok(Some(String::from_utf8_lossy(&text).into_owned()))
@@ -282,7 +283,7 @@ mod tests {
         <dcterms:created>2024-01-02T00:00:00Z</dcterms:created><dc:language>en</dc:language></cp:coreProperties>";
 
     fn read(bytes: &Bytes) -> Extracted {
-        let format = recognise(bytes).unwrap();
+        let format = recognise(Cursor::new(bytes)).unwrap();
         extract("a", format, bytes, &Limits::default()).unwrap()
     }
 
@@ -346,7 +347,7 @@ mod tests {
 
     #[test]
     fn other_zip_files_are_none_of_these() {
-        assert_eq!(recognise(&zip(&[("a.txt", b"text")])), None);
-        assert_eq!(recognise(&Bytes::from_static(b"PK\x03\x04 and no more")), None);
+        assert_eq!(recognise(Cursor::new(zip(&[("a.txt", b"text")]))), None);
+        assert_eq!(recognise(Cursor::new(b"PK\x03\x04 and no more")), None);
     }
 }

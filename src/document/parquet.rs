@@ -1,7 +1,9 @@
 //! Parquet tables of texts: a row a document. They are read and written batch by batch.
 
-use super::Columns;
-use super::table::{Roles, RowEdit, Table};
+use super::table::{Roles, RowEdit, Rows};
+use super::{Columns, Document, Limits};
+use crate::Warning;
+use crate::source::Input;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, LargeStringArray, RecordBatch, StringArray, StringViewArray};
@@ -13,47 +15,67 @@ use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::ChunkReader;
 use std::sync::Arc;
 
 /// What a Parquet file begins with.
 pub(crate) const MAGIC: &[u8] = b"PAR1";
 
-type Builder = ParquetRecordBatchReaderBuilder<Bytes>;
+type Builder<R> = ParquetRecordBatchReaderBuilder<R>;
 
-fn open(bytes: Bytes) -> Result<Builder, String> {
-    Builder::try_new(bytes).map_err(|e| e.to_string())
+fn open<R: ChunkReader + 'static>(from: R) -> Result<Builder<R>, String> {
+    Builder::try_new(from).map_err(|e| e.to_string())
 }
 
-fn names(builder: &Builder) -> Vec<&str> {
+fn names<R: ChunkReader + 'static>(builder: &Builder<R>) -> Vec<&str> {
     builder.schema().fields().iter().map(|field| field.name().as_str()).collect()
 }
 
 /// Whether a file has a column of this name.
-pub(crate) fn has_column(bytes: Bytes, column: &str) -> bool {
-    open(bytes).is_ok_and(|builder| names(&builder).contains(&column))
+pub(crate) fn has_column(from: impl ChunkReader + 'static, column: &str) -> bool {
+    open(from).is_ok_and(|builder| names(&builder).contains(&column))
 }
 
-pub(super) fn extract(bytes: Bytes, columns: &Columns) -> Result<Table, String> {
-    let builder = open(bytes)?;
+/// Reads a table batch by batch.
+///
+/// # Errors
+/// Why it is no table with a text.
+pub(super) fn extract(
+    input: &Input,
+    from: impl ChunkReader + 'static,
+    columns: &Columns,
+    limits: &Limits,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Document>, String> {
+    let builder = open(from)?;
     let all = names(&builder);
     let roles = Roles::of(&all, columns)?;
     let names = all.iter().map(|name| (*name).to_owned()).collect();
     let wanted = roles.columns();
+    let text_type = builder.schema().field(roles.text).data_type();
+    if !is_text(text_type) {
+        return Err(format!("its text column holds {text_type}; expected text"));
+    }
     // Projected columns keep their order, so a column's place among them is its rank.
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
     let reader = builder.with_projection(mask).build().map_err(|e| e.to_string())?;
-    let mut rows = Vec::new();
+    let (mut rows, mut number) = (Rows::new(input, columns, limits), 0);
     for batch in reader {
-        let batch = batch.map_err(|e| e.to_string())?;
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(error) => {
+                let problem = format!("{error}, after row {number}; those after it are not read");
+                warnings.push(Warning::Damaged { document: input.name.clone(), problem });
+                break;
+            }
+        };
         let column = |number: usize| wanted.iter().position(|&wanted| wanted == number).map(|i| batch.column(i));
-        if let Some(text) = column(roles.text).filter(|text| !is_text(text.data_type())) {
-            return Err(format!("its text column holds {}; expected text", text.data_type()));
-        }
         for i in 0..batch.num_rows() {
-            rows.push(roles.row(rows.len() + 1, &|number| cell(column(number)?, i)));
+            number += 1;
+            rows.push(roles.row(number, &|column_number| cell(column(column_number)?, i)));
         }
     }
-    Ok(Table { names, rows, warnings: vec![] })
+    Ok(rows.end(names, warnings))
 }
 
 fn is_text(kind: &DataType) -> bool {
@@ -167,11 +189,17 @@ mod tests {
         let (_, bytes) = table();
         assert!(has_column(bytes.clone(), "note") && !has_column(bytes.clone(), "embedding"));
         let columns = Columns { id: Some("n".into()), ..Columns::default() };
-        let rows = extract(bytes.clone(), &columns).unwrap().rows;
-        let found: Vec<_> = rows.iter().map(|row| (row.text.as_str(), row.metadata.id.as_deref())).collect();
-        assert_eq!(found, [("one", Some("1")), ("two", None), ("", Some("3")), ("four", Some("4"))]);
+        let read = |bytes: Bytes, columns: &Columns| {
+            let mut warnings = Vec::new();
+            let documents = extract(&Input::named("t"), bytes, columns, &Limits::default(), &mut warnings);
+            documents.map(|documents| (documents, warnings))
+        };
+        let (documents, warnings) = read(bytes.clone(), &columns).unwrap();
+        let found: Vec<_> = documents.iter().map(|d| (d.text.as_str(), d.metadata.id.as_deref(), d.row)).collect();
+        assert_eq!(found, [("one", Some("1"), Some(1)), ("two", None, Some(2)), ("four", Some("4"), Some(4))]);
+        assert!(matches!(&warnings[..], [Warning::RowsWithoutText { n_rows: 1, first_row: 3, .. }]), "{warnings:?}");
         let wrong = Columns { text: Some("n".into()), ..Columns::default() };
-        assert!(extract(bytes, &wrong).err().unwrap().contains("holds Int64; expected text"));
+        assert!(read(bytes, &wrong).unwrap_err().contains("holds Int64; expected text"));
     }
 
     #[test]
@@ -182,7 +210,7 @@ mod tests {
             2 => RowEdit::Drop,
             _ => RowEdit::Keep,
         });
-        let builder = open(rewritten.unwrap().into()).unwrap();
+        let builder = open(Bytes::from(rewritten.unwrap())).unwrap();
         assert_eq!(builder.schema().fields(), batch.schema().fields());
         let metadata = Arc::clone(builder.metadata());
         assert_eq!(metadata.row_group(0).column(0).compression(), Compression::SNAPPY);

@@ -1,6 +1,6 @@
 //! Rows of CSV and Parquet tables as documents: which column holds what.
 
-use super::{Columns, Document, Metadata, html};
+use super::{Columns, Document, Limits, Metadata, html};
 use crate::Warning;
 use crate::source::Input;
 
@@ -81,12 +81,12 @@ impl Roles {
     /// The document that a row holds; `cell` gives a column's text, none where it has none.
     pub fn row(&self, number: usize, cell: &dyn Fn(usize) -> Option<String>) -> Row {
         let text = cell(self.text).unwrap_or_default();
-        let is_verbatim = !html::looks_like_html(&text);
+        let is_editable = !html::looks_like_html(&text);
         let filled = |column: Option<usize>| column.and_then(cell).filter(|value| !value.trim().is_empty());
         Row {
             number,
-            text: if is_verbatim { text } else { html::fragment_text(&text) },
-            is_verbatim,
+            text: if is_editable { text } else { html::fragment_text(&text) },
+            is_editable,
             source: filled(self.source),
             label: filled(self.label),
             metadata: Metadata {
@@ -112,47 +112,88 @@ pub(super) struct Row {
     pub number: usize,
     pub text: String,
     /// Whether `text` is what stands in the table; otherwise it was markup.
-    pub is_verbatim: bool,
+    pub is_editable: bool,
     pub source: Option<String>,
     pub label: Option<String>,
     pub metadata: Metadata,
 }
 
-/// A table, read.
-pub(super) struct Table {
-    pub names: Vec<String>,
-    pub rows: Vec<Row>,
-    pub warnings: Vec<Warning>,
+/// Rows that become documents as they are read; those that do not are counted.
+pub(super) struct Rows<'a> {
+    input: &'a Input,
+    columns: &'a Columns,
+    limits: &'a Limits,
+    documents: Vec<Document>,
+    empty: Counted,
+    long: Counted,
+    uneven: Counted,
 }
 
-impl Table {
-    /// The rows with text as documents; the others are counted in a warning.
-    pub fn documents(mut self, input: &Input, columns: &Columns, warnings: &mut Vec<Warning>) -> Vec<Document> {
-        warnings.append(&mut self.warnings);
-        let (rows, empty): (Vec<Row>, Vec<Row>) = self.rows.into_iter().partition(|row| !row.text.trim().is_empty());
-        if let Some(first) = empty.first() {
+/// How many rows, and the first of them.
+#[derive(Default)]
+struct Counted {
+    n: usize,
+    first: usize,
+}
+
+impl Counted {
+    fn count(&mut self, row: usize) {
+        self.n += 1;
+        self.first = if self.n == 1 { row } else { self.first };
+    }
+}
+
+impl<'a> Rows<'a> {
+    pub fn new(input: &'a Input, columns: &'a Columns, limits: &'a Limits) -> Self {
+        let [empty, long, uneven] = std::array::from_fn(|_| Counted::default());
+        Self { input, columns, limits, documents: vec![], empty, long, uneven }
+    }
+
+    /// The next row.
+    pub fn push(&mut self, row: Row) {
+        if row.text.len() as u64 > self.limits.row {
+            return self.long.count(row.number);
+        }
+        if row.text.trim().is_empty() {
+            return self.empty.count(row.number);
+        }
+        let cited = row.metadata.id.clone().filter(|_| self.columns.id.is_some());
+        self.documents.push(Document {
+            name: format!("{}#{}", self.input.name, cited.unwrap_or_else(|| row.number.to_string())),
+            source: row.source.unwrap_or_else(|| self.input.source.clone()),
+            text: row.text,
+            offset: 0,
+            label: row.label,
+            row: Some(row.number),
+            is_editable: row.is_editable,
+            metadata: row.metadata,
+        });
+    }
+
+    /// That a row has not as many fields as the header.
+    pub fn uneven(&mut self, row: usize) {
+        self.uneven.count(row);
+    }
+
+    /// The documents of a table with these columns.
+    pub fn end(self, names: Vec<String>, warnings: &mut Vec<Warning>) -> Vec<Document> {
+        let document = || self.input.name.clone();
+        let damaged = |rows: Counted, problem: String| {
+            let (n_rows, first_row) = (rows.n, rows.first);
+            (n_rows > 0).then(|| Warning::DamagedRows { document: document(), n_rows, first_row, problem })
+        };
+        warnings.extend(damaged(self.uneven, format!("not as many fields as the header's {}", names.len())));
+        warnings.extend(damaged(self.long, self.limits.row_too_long()));
+        if self.empty.n > 0 {
             warnings.push(Warning::RowsWithoutText {
-                document: input.name.clone(),
-                n_rows: empty.len(),
-                first_row: first.number,
-                columns_found: self.names,
-                column: columns.text.clone(),
+                document: document(),
+                n_rows: self.empty.n,
+                first_row: self.empty.first,
+                columns_found: names,
+                column: self.columns.text.clone(),
             });
         }
-        let document = |row: Row| {
-            let cited = row.metadata.id.clone().filter(|_| columns.id.is_some());
-            Document {
-                name: format!("{}#{}", input.name, cited.unwrap_or_else(|| row.number.to_string())),
-                source: row.source.unwrap_or_else(|| input.source.clone()),
-                text: row.text,
-                offset: 0,
-                label: row.label,
-                row: Some(row.number),
-                is_verbatim: row.is_verbatim,
-                metadata: row.metadata,
-            }
-        };
-        rows.into_iter().map(document).collect()
+        self.documents
     }
 }
 

@@ -2,12 +2,17 @@
 //! the same on every system. Passages can be cut out of it again, with the layout around them kept.
 
 use super::{Extracted, Metadata};
+use std::borrow::Cow;
 use std::ops::Range;
 
 pub(crate) fn extract(decoded: &str) -> Extracted {
-    let text =
-        if decoded.contains('\r') { decoded.replace("\r\n", "\n").replace('\r', "\n") } else { decoded.to_owned() };
+    let text = with_line_feeds(decoded).into_owned();
     Extracted { texts: vec![(text, Metadata::default())], ..Extracted::default() }
+}
+
+/// The text with `\n` for every line end.
+pub(super) fn with_line_feeds(decoded: &str) -> Cow<'_, str> {
+    if decoded.contains('\r') { decoded.replace("\r\n", "\n").replace('\r', "\n").into() } else { decoded.into() }
 }
 
 /// What goes when passages are cut out of a text, in order and without overlaps.

@@ -2,22 +2,31 @@
 //! crawl has extracted (`conversion`) and files stored without an answer (`resource`) are read as well.
 
 use super::archive::Member;
+use super::limits::Limits;
 use bytes::Bytes;
+use std::io::{self, BufRead, BufReader, Read};
 
 /// What a file of this format begins with.
 pub(super) const MAGIC: &[u8] = b"WARC/1.";
 
+/// The lines that a record begins with are no longer than this together, in bytes.
+const LONGEST_HEAD: u64 = 1 << 20;
+
 /// The records of a file, one after the other.
-pub(super) struct Records {
-    bytes: Bytes,
-    at: usize,
+pub(super) struct Records<'a, R> {
+    from: BufReader<R>,
+    limits: &'a Limits,
+    /// Bytes read.
+    at: u64,
     /// Answers that are no success, such as redirections: what is in them is no page.
     pub n_refused: usize,
+    /// Records too large to be read: their names, and which limit they go beyond.
+    pub too_large: Vec<(String, String)>,
 }
 
-impl Records {
-    pub fn new(bytes: &Bytes) -> Self {
-        Self { bytes: bytes.clone(), at: 0, n_refused: 0 }
+impl<'a, R: Read> Records<'a, R> {
+    pub fn new(from: R, limits: &'a Limits) -> Self {
+        Self { from: BufReader::new(from), limits, at: 0, n_refused: 0, too_large: vec![] }
     }
 
     /// The next record that holds something to read.
@@ -26,43 +35,86 @@ impl Records {
     /// What is wrong, and at which byte: there is no telling where the next record begins.
     pub fn next_member(&mut self) -> Result<Option<Member>, String> {
         loop {
-            self.at += self.bytes[self.at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            if self.at == self.bytes.len() {
+            if !self.skip_blank()? {
                 return Ok(None);
             }
             let at = self.at;
             let wrong = |what: &str| format!("{what} at byte {at}");
-            let rest = self.bytes.slice(at..);
-            let (head, content) = rest
-                .starts_with(MAGIC)
-                .then(|| split_head(&rest))
-                .flatten()
-                .ok_or_else(|| wrong("a record was expected"))?;
+            let head = self.head()?.ok_or_else(|| wrong("a record was expected"))?;
             let field = |name: &str| field(&head, name);
-            let length: usize = field("content-length")
+            let length: u64 = field("content-length")
                 .and_then(|length| length.parse().ok())
                 .ok_or_else(|| wrong("a record without a length"))?;
-            if length > content.len() {
-                return Err(wrong(&format!("a record of {length} bytes, of which {} are there,", content.len())));
-            }
-            self.at = self.bytes.len() - content.len() + length;
-            let content = content.slice(..length);
             let kind = field("warc-type").unwrap_or_default();
-            let is_http = field("content-type").is_some_and(|of| of.starts_with("application/http"));
-            let bytes = match kind.as_str() {
-                "response" if is_http => {
-                    let Some(body) = answer(&content) else {
-                        self.n_refused += 1;
-                        continue;
-                    };
-                    body
-                }
-                "response" | "resource" | "conversion" => content,
-                _ => continue,
-            };
             let url = field("warc-target-uri").map(|uri| uri.trim_matches(['<', '>']).to_owned());
             let name = url.clone().or_else(|| field("warc-record-id")).unwrap_or_else(|| format!("byte {at}"));
+            let is_read = matches!(kind.as_str(), "response" | "resource" | "conversion");
+            if !is_read || length > self.limits.unpacked {
+                let n = io::copy(&mut self.from.by_ref().take(length), &mut io::sink()).map_err(|e| e.to_string())?;
+                self.at += n;
+                if n < length {
+                    return Err(wrong(&format!("a record of {length} bytes, of which {n} are there,")));
+                }
+                if is_read {
+                    let most = self.limits.unpacked;
+                    self.too_large
+                        .push((name, format!("it has more than {most} bytes (--limit unpacked=N reads more)")));
+                }
+                continue;
+            }
+            let mut content = Vec::new();
+            let n = self.from.by_ref().take(length).read_to_end(&mut content).map_err(|e| e.to_string())?;
+            self.at += n as u64;
+            if (n as u64) < length {
+                return Err(wrong(&format!("a record of {length} bytes, of which {n} are there,")));
+            }
+            let content = Bytes::from(content);
+            let is_http = field("content-type").is_some_and(|of| of.starts_with("application/http"));
+            let bytes = if kind == "response" && is_http {
+                let Some(body) = answer(&content) else {
+                    self.n_refused += 1;
+                    continue;
+                };
+                body
+            } else {
+                content
+            };
             return Ok(Some(Member { name, bytes, url, date: field("warc-date") }));
+        }
+    }
+
+    /// Goes to what is not white space; says whether there is anything.
+    fn skip_blank(&mut self) -> Result<bool, String> {
+        loop {
+            let buffer = self.from.fill_buf().map_err(|e| e.to_string())?;
+            if buffer.is_empty() {
+                return Ok(false);
+            }
+            let n_blank = buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let is_at_record = n_blank < buffer.len();
+            self.from.consume(n_blank);
+            self.at += n_blank as u64;
+            if is_at_record {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The lines up to the first blank one, which is read too; none if a record does not begin here.
+    fn head(&mut self) -> Result<Option<String>, String> {
+        let mut head = Vec::new();
+        let mut lines = self.from.by_ref().take(LONGEST_HEAD);
+        loop {
+            let before = head.len();
+            lines.read_until(b'\n', &mut head).map_err(|e| e.to_string())?;
+            let line = &head[before..];
+            if !head.starts_with(MAGIC) || !line.ends_with(b"\n") {
+                return Ok(None);
+            }
+            if line.trim_ascii().is_empty() {
+                self.at += head.len() as u64;
+                return Ok(Some(String::from_utf8_lossy(&head).into_owned()));
+            }
         }
     }
 }
@@ -122,7 +174,8 @@ pub(super) mod tests {
     }
 
     fn read(text: &str) -> (Vec<(String, String)>, usize, Option<String>) {
-        let mut records = Records::new(&Bytes::copy_from_slice(text.as_bytes()));
+        let limits = Limits::default();
+        let mut records = Records::new(text.as_bytes(), &limits);
         let mut found = Vec::new();
         loop {
             match records.next_member() {

@@ -76,7 +76,7 @@ impl ExactClasses {
     }
 
     /// For each passage its class, an index into [`representatives`](Self::representatives).
-    pub(super) fn class_of(&self) -> &[u32] {
+    pub(crate) fn class_of(&self) -> &[u32] {
         &self.class_of
     }
 }

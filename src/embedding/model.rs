@@ -313,7 +313,7 @@ impl LengthMeasure for TokenCounter {
     }
 }
 
-pub(super) fn hex(digest: &[u8]) -> String {
+pub(crate) fn hex(digest: &[u8]) -> String {
     digest.iter().fold(String::with_capacity(digest.len() * 2), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
         out

@@ -2,6 +2,7 @@
 //! the attributes of each document. Everything is written under a temporary name first.
 
 use super::rounded;
+use super::scratch::Scratch;
 use super::terminal::count;
 use crate::dedup::{Dedup, Keep, Left, Removed, Unit};
 use crate::document::{self, Removal};
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Component, Path, PathBuf};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::NamedTempFile;
 
 /// What was removed in all, as `OUT.dedup.json` and `--format json` say it.
 #[derive(Serialize)]
@@ -136,7 +137,7 @@ struct RemovedShown<'a> {
 #[derive(Debug)]
 pub struct CleanCorpus {
     place: PathBuf,
-    scratch: TempDir,
+    scratch: Scratch,
 }
 
 impl CleanCorpus {
@@ -155,14 +156,16 @@ impl CleanCorpus {
                 return Err(refused(&taken, "exists and is not replaced; choose another place with -o".into()));
             }
         }
-        let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let unwritable = |e: std::io::Error| {
+        let scratch = Scratch::beside(place, &name.to_string_lossy()).map_err(|e| {
             refused(place, format!("no corpus can be written there ({e}); choose another place with -o"))
-        };
-        std::fs::create_dir_all(parent).map_err(unwritable)?;
-        let prefix = format!(".{}.writing-", name.to_string_lossy());
-        let scratch = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).map_err(unwritable)?;
+        })?;
         Ok(Self { place: place.to_owned(), scratch })
+    }
+
+    /// Where it is written until it is whole.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
     }
 
     /// Writes the corpus without what goes, and what goes beside it; says what stands where. The corpus
@@ -319,6 +322,12 @@ impl AttributesFile {
             Error::Output { path: place.to_owned(), reason }
         })?;
         Ok(Self { place: place.to_owned(), scratch })
+    }
+
+    /// Where it is written until it is whole.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
     }
 
     /// Writes a line for each document, in their order, with the places of its duplicates: characters of

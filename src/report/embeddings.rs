@@ -40,6 +40,12 @@ impl EmbeddingsFile {
         Ok(Self { place: place.to_owned(), scratch, is_parquet })
     }
 
+    /// Where it is written until it is whole.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
     /// Writes the file under a temporary name, syncs it and puts it in its place.
     ///
     /// # Errors

@@ -1,18 +1,18 @@
 //! The report folder: written under a temporary name beside its place, synced, and renamed when
 //! whole, so that a report that looks whole is. A folder that is not a report is never replaced.
 
-use super::{Report, csv, json, parquet, run};
+use super::scratch::Scratch;
+use super::{Report, csv, json, page, parquet, run};
 use crate::source::is_report_folder;
 use crate::{Error, Result};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// A place for a report, claimed before any slow work.
 #[derive(Debug)]
 pub struct ReportFolder {
     place: PathBuf,
-    scratch: TempDir,
+    scratch: Scratch,
 }
 
 impl ReportFolder {
@@ -32,13 +32,15 @@ impl ReportFolder {
         }
         let name =
             place.file_name().ok_or_else(|| refused("is no name for a folder; choose another place with -o".into()))?;
-        let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let unwritable =
-            |e: std::io::Error| refused(format!("no report can be written there ({e}); choose another place with -o"));
-        std::fs::create_dir_all(parent).map_err(unwritable)?;
-        let prefix = format!(".{}.writing-", name.to_string_lossy());
-        let scratch = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).map_err(unwritable)?;
+        let scratch = Scratch::beside(place, &name.to_string_lossy())
+            .map_err(|e| refused(format!("no report can be written there ({e}); choose another place with -o")))?;
         Ok(Self { place: place.to_owned(), scratch })
+    }
+
+    /// Where it is written until it is whole.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
     }
 
     /// Writes the report's files and puts the folder in its place.
@@ -62,7 +64,9 @@ impl ReportFolder {
             file("duplicates.csv", &|f| csv::write_pairs(report, &duplicates.pairs, &duplicates.group_of, f))?;
             file("duplicates.parquet", &|f| parquet::write_pairs(duplicates, f))?;
         }
-        file("run.json", &|f| run::write(report, f))?;
+        file("report.html", &|f| page::write(report, f))?;
+        // Of all that was written.
+        file(run::NAME, &|f| run::write(report, &run::digests(writing).map_err(|e| e.to_string())?, f))?;
         let place = self.place.clone();
         self.put_in_place().map_err(|e| Error::Write { path: place, reason: e.to_string() })
     }
@@ -70,7 +74,8 @@ impl ReportFolder {
     /// An older report is moved away first and deleted last: at no moment does a part of one stand
     /// in its place.
     fn put_in_place(self) -> std::io::Result<()> {
-        let written = self.scratch.path();
+        let scratch = self.scratch.finish()?;
+        let written = scratch.path();
         #[cfg(unix)]
         {
             // Temporary folders are private; a report is as readable as the user's other folders.

@@ -2,7 +2,7 @@
 //! the same bytes, at any number of threads.
 
 use super::{ModelShown, Report, rounded};
-use crate::cluster::{CriterionAt, NClusters, Outliers};
+use crate::cluster::{Clustering, CriterionAt, NClusters, Outliers};
 use crate::duplicate::{DuplicateGroup, Kind, PairSources, WeakestLink};
 use crate::passage::Segment;
 use crate::{Result, Warning};
@@ -20,17 +20,17 @@ struct ReportJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     agreement: Option<AgreementShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    themes: Option<Vec<ThemeShown<'a>>>,
+    themes: Option<Vec<ThemeShown<'a, Place<'a>>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     broader_themes: Vec<BroaderThemeShown<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    duplicate_groups: Option<Vec<GroupShown<'a>>>,
+    duplicate_groups: Option<Vec<GroupShown<Place<'a>>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     boilerplate: Option<Vec<BoilerplateShown<'a>>>,
 }
 
 #[derive(Serialize)]
-struct Header<'a> {
+pub(super) struct Header<'a> {
     refrain: &'static str,
     paths: &'a [String],
     options: OptionsShown<'a>,
@@ -118,16 +118,16 @@ struct PairCounts {
 }
 
 #[derive(Serialize)]
-struct WarningShown<'a> {
+pub(super) struct WarningShown<'a> {
     #[serde(flatten)]
     warning: &'a Warning,
     message: String,
 }
 
 #[derive(Serialize)]
-struct SourceShown<'a> {
-    source: &'a str,
-    documents: Vec<DocumentShown<'a>>,
+pub(super) struct SourceShown<'a> {
+    pub source: &'a str,
+    pub documents: Vec<DocumentShown<'a>>,
     passages: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     outliers: Option<usize>,
@@ -138,14 +138,14 @@ struct SourceShown<'a> {
 }
 
 #[derive(Serialize)]
-struct DocumentShown<'a> {
+pub(super) struct DocumentShown<'a> {
     document: &'a str,
     #[serde(flatten)]
     metadata: &'a crate::document::Metadata,
 }
 
 #[derive(Serialize)]
-struct ClusteringShown {
+pub(super) struct ClusteringShown {
     n_clusters: usize,
     inertia: f64,
     n_iterations: Option<usize>,
@@ -173,8 +173,9 @@ struct CurvePoint {
     standard_error: f64,
 }
 
+/// A theme; `P` is how it names a passage.
 #[derive(Serialize)]
-struct ThemeShown<'a> {
+pub(super) struct ThemeShown<'a, P> {
     cluster_id: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<u32>,
@@ -187,12 +188,12 @@ struct ThemeShown<'a> {
     spread: f64,
     cohesion: f64,
     nearest: Option<NearestShown>,
-    exemplars: Vec<Place<'a>>,
+    exemplars: Vec<P>,
 }
 
 /// Several themes that are near each other.
 #[derive(Serialize)]
-struct BroaderThemeShown<'a> {
+pub(super) struct BroaderThemeShown<'a> {
     parent: u32,
     label: &'a str,
     keywords: &'a [String],
@@ -213,16 +214,17 @@ struct ThemeSource<'a> {
     passages: usize,
 }
 
+/// A group; `P` is how it names a passage.
 #[derive(Serialize)]
-struct GroupShown<'a> {
+pub(super) struct GroupShown<P> {
     group: u32,
     kind: Kind,
     size: usize,
     across_sources: bool,
     n_pairs: usize,
     weakest_link: WeakestShown,
-    representative: u32,
-    members: Vec<Place<'a>>,
+    pub representative: u32,
+    pub members: Vec<P>,
 }
 
 /// A group that stands in a large share of some sources' documents; it is not among the others.
@@ -230,7 +232,7 @@ struct GroupShown<'a> {
 struct BoilerplateShown<'a> {
     of: Vec<BoilerplateOf<'a>>,
     #[serde(flatten)]
-    group: GroupShown<'a>,
+    group: GroupShown<Place<'a>>,
 }
 
 #[derive(Serialize)]
@@ -279,29 +281,12 @@ pub fn write_json(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
 }
 
 fn shown(report: &Report) -> ReportJson<'_> {
+    let place = |passage: u32| Some(place(report, passage));
     ReportJson {
         header: header(report),
-        warnings: report
-            .warnings
-            .iter()
-            .map(|warning| WarningShown { warning, message: warning.to_string() })
-            .collect(),
-        sources: sources(report),
-        clustering: report.clustering.as_ref().map(|clustering| ClusteringShown {
-            n_clusters: clustering.sizes.len(),
-            inertia: (clustering.inertia * 1e4).round() / 1e4,
-            n_iterations: clustering.n_iterations,
-            criterion: "the largest k within one standard error of the best mean simplified silhouette",
-            curve: clustering
-                .curve
-                .iter()
-                .map(|&CriterionAt { n_clusters, silhouette, standard_error }| CurvePoint {
-                    n_clusters,
-                    silhouette: rounded(silhouette),
-                    standard_error: rounded(standard_error),
-                })
-                .collect(),
-        }),
+        warnings: warnings(report),
+        sources: sources(report, &|_| true),
+        clustering: report.clustering.as_ref().map(clustering),
         agreement: report.agreement.map(|agreement| AgreementShown {
             labelled_passages: agreement.n_labelled,
             labels: agreement.n_labels,
@@ -312,40 +297,11 @@ fn shown(report: &Report) -> ReportJson<'_> {
             ari: rounded(agreement.ari as f32),
             nmi: rounded(agreement.nmi as f32),
         }),
-        themes: report.themes.as_ref().map(|themes| {
-            let themes = themes.themes.iter().map(|theme| ThemeShown {
-                cluster_id: theme.cluster_id,
-                parent: theme.parent,
-                label: &theme.label,
-                keywords: &theme.keywords,
-                size: theme.size,
-                n_distinct: theme.n_distinct,
-                n_sources: theme.sources.len(),
-                sources: theme
-                    .sources
-                    .iter()
-                    .map(|&(source, passages)| ThemeSource { source: &report.sources[source as usize], passages })
-                    .collect(),
-                spread: rounded(theme.spread),
-                cohesion: rounded(theme.cohesion),
-                nearest: theme.nearest.map(|(cluster_id, cosine)| NearestShown { cluster_id, cosine: rounded(cosine) }),
-                exemplars: theme.exemplars.iter().map(|&i| place(report, i)).collect(),
-            });
-            themes.collect()
-        }),
-        broader_themes: report.themes.as_ref().map_or_else(Vec::new, |themes| {
-            let broader = themes.broader.iter().map(|broader| BroaderThemeShown {
-                parent: broader.parent,
-                label: &broader.label,
-                keywords: &broader.keywords,
-                size: broader.size,
-                themes: &broader.themes,
-            });
-            broader.collect()
-        }),
+        themes: themes(report, place),
+        broader_themes: broader_themes(report),
         duplicate_groups: report.duplicates.as_ref().map(|duplicates| {
             let groups = (0u32..).zip(&duplicates.groups).filter(|(number, _)| !duplicates.is_boilerplate(*number));
-            groups.map(|(number, group)| group_shown(report, number, group)).collect()
+            groups.map(|(number, group)| group_shown(number, group, place)).collect()
         }),
         boilerplate: report.duplicates.as_ref().map(|duplicates| {
             let of_group = duplicates.boilerplate.chunk_by(|a, b| a.group == b.group);
@@ -358,11 +314,64 @@ fn shown(report: &Report) -> ReportJson<'_> {
                         of_documents: of.of_documents,
                     })
                     .collect(),
-                group: group_shown(report, sources[0].group, &duplicates.groups[sources[0].group as usize]),
+                group: group_shown(sources[0].group, &duplicates.groups[sources[0].group as usize], place),
             });
             shown.collect()
         }),
     }
+}
+
+pub(super) fn warnings(report: &Report) -> Vec<WarningShown<'_>> {
+    report.warnings.iter().map(|warning| WarningShown { warning, message: warning.to_string() }).collect()
+}
+
+pub(super) fn clustering(clustering: &Clustering) -> ClusteringShown {
+    let curve = clustering.curve.iter().map(|&CriterionAt { n_clusters, silhouette, standard_error }| CurvePoint {
+        n_clusters,
+        silhouette: rounded(silhouette),
+        standard_error: rounded(standard_error),
+    });
+    ClusteringShown {
+        n_clusters: clustering.sizes.len(),
+        inertia: (clustering.inertia * 1e4).round() / 1e4,
+        n_iterations: clustering.n_iterations,
+        criterion: "the largest k within one standard error of the best mean simplified silhouette",
+        curve: curve.collect(),
+    }
+}
+
+/// The themes; a passage that `place` does not know is left out.
+pub(super) fn themes<P>(report: &Report, place: impl Fn(u32) -> Option<P>) -> Option<Vec<ThemeShown<'_, P>>> {
+    let themes = report.themes.as_ref()?.themes.iter().map(|theme| ThemeShown {
+        cluster_id: theme.cluster_id,
+        parent: theme.parent,
+        label: &theme.label,
+        keywords: &theme.keywords,
+        size: theme.size,
+        n_distinct: theme.n_distinct,
+        n_sources: theme.sources.len(),
+        sources: theme
+            .sources
+            .iter()
+            .map(|&(source, passages)| ThemeSource { source: &report.sources[source as usize], passages })
+            .collect(),
+        spread: rounded(theme.spread),
+        cohesion: rounded(theme.cohesion),
+        nearest: theme.nearest.map(|(cluster_id, cosine)| NearestShown { cluster_id, cosine: rounded(cosine) }),
+        exemplars: theme.exemplars.iter().filter_map(|&i| place(i)).collect(),
+    });
+    Some(themes.collect())
+}
+
+pub(super) fn broader_themes(report: &Report) -> Vec<BroaderThemeShown<'_>> {
+    let broader = report.themes.iter().flat_map(|themes| &themes.broader).map(|broader| BroaderThemeShown {
+        parent: broader.parent,
+        label: &broader.label,
+        keywords: &broader.keywords,
+        size: broader.size,
+        themes: &broader.themes,
+    });
+    broader.collect()
 }
 
 fn place(report: &Report, passage: u32) -> Place<'_> {
@@ -377,7 +386,8 @@ fn place(report: &Report, passage: u32) -> Place<'_> {
     }
 }
 
-fn group_shown<'a>(report: &'a Report, number: u32, group: &DuplicateGroup) -> GroupShown<'a> {
+/// A group; a member that `place` does not know is left out.
+pub(super) fn group_shown<P>(number: u32, group: &DuplicateGroup, place: impl Fn(u32) -> Option<P>) -> GroupShown<P> {
     GroupShown {
         group: number,
         kind: group.kind,
@@ -386,11 +396,11 @@ fn group_shown<'a>(report: &'a Report, number: u32, group: &DuplicateGroup) -> G
         n_pairs: group.n_pairs,
         weakest_link: group.weakest.into(),
         representative: group.representative,
-        members: group.members.iter().map(|&i| place(report, i)).collect(),
+        members: group.members.iter().filter_map(|&i| place(i)).collect(),
     }
 }
 
-fn header(report: &Report) -> Header<'_> {
+pub(super) fn header(report: &Report) -> Header<'_> {
     let options = &report.options;
     let count = |kind: Kind| report.duplicates.iter().flat_map(|d| &d.pairs).filter(|pair| pair.kind == kind).count();
     Header {
@@ -466,7 +476,8 @@ fn header(report: &Report) -> Header<'_> {
     }
 }
 
-fn sources(report: &Report) -> Vec<SourceShown<'_>> {
+/// The sources, with those of their documents that are shown; a source without any is left out.
+pub(super) fn sources<'a>(report: &'a Report, is_shown: &dyn Fn(usize) -> bool) -> Vec<SourceShown<'a>> {
     let mut shown: Vec<SourceShown> = report
         .sources
         .iter()
@@ -480,7 +491,8 @@ fn sources(report: &Report) -> Vec<SourceShown<'_>> {
         })
         .collect();
     let number: HashMap<&str, usize> = report.sources.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
-    for document in &report.documents {
+    let documents = report.documents.iter().enumerate().filter(|(i, _)| is_shown(*i));
+    for (_, document) in documents {
         let document_shown = DocumentShown { document: &document.name, metadata: &document.metadata };
         shown[number[document.source.as_str()]].documents.push(document_shown);
     }
@@ -497,6 +509,7 @@ fn sources(report: &Report) -> Vec<SourceShown<'_>> {
             *n += usize::from(duplicates.group_of[passage].is_some());
         }
     }
+    shown.retain(|source| !source.documents.is_empty());
     shown
 }
 

@@ -7,6 +7,7 @@ use crate::passage::Passage;
 use arrow_array::{
     ArrayRef, BooleanArray, Float32Array, Int32Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
+use ndarray::s;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -24,8 +25,9 @@ pub(super) fn write(report: &Report, file: File) -> Result<(), String> {
     write_table(file, report.passages.len(), |range| {
         let mut columns = places(&report.documents, &report.passages, range.clone());
         columns.extend(findings(report, range));
-        // Only the group of a passage may be missing, whatever a batch happens to hold.
-        let columns = columns.into_iter().map(|(name, column)| (name, column, name == "duplicate_group"));
+        // Only these may be missing, whatever a batch happens to hold.
+        let may_be_missing = |name| matches!(name, "duplicate_group" | "language");
+        let columns = columns.into_iter().map(|(name, column)| (name, column, may_be_missing(name)));
         Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
     })
 }
@@ -97,11 +99,21 @@ fn findings(report: &Report, rows: Range<usize>) -> Vec<Column> {
         let similarity = clustering.similarity[rows.clone()].iter().copied();
         columns.push(("similarity_to_centroid", Arc::new(Float32Array::from_iter_values(similarity))));
     }
+    if let Some(themes) = &report.themes {
+        let languages = themes.languages[rows.clone()].iter().copied().collect::<StringArray>();
+        columns.push(("language", Arc::new(languages)));
+    }
     if let Some(duplicates) = &report.duplicates {
         let group = duplicates.group_of[rows.clone()].iter().copied().collect::<UInt32Array>();
         columns.push(("duplicate_group", Arc::new(group)));
-        let kept = rows.map(|i| Some(duplicates.is_kept(i))).collect::<BooleanArray>();
+        let kept = rows.clone().map(|i| Some(duplicates.is_kept(i))).collect::<BooleanArray>();
         columns.push(("kept", Arc::new(kept)));
+    }
+    if let Some(projection) = &report.projection {
+        for (axis, name) in ["projection_x", "projection_y"].into_iter().enumerate() {
+            let positions = projection.slice(s![rows.clone(), axis]).to_vec();
+            columns.push((name, Arc::new(Float32Array::from(positions))));
+        }
     }
     columns
 }

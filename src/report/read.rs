@@ -26,7 +26,26 @@ pub fn read_report(folder: &Path) -> Result<Report> {
     read(folder).map_err(|reason| Error::Finished { path: folder.to_owned(), reason })
 }
 
+/// Whether the files are what was written.
+fn check(folder: &Path) -> Read<()> {
+    let run: Value = File::open(folder.join("run.json"))
+        .map_err(|e| e.to_string())
+        .and_then(|file| serde_json::from_reader(std::io::BufReader::new(file)).map_err(|e| e.to_string()))
+        .map_err(|e| format!("its run.json cannot be read ({e})"))?;
+    for name in ["report.json", "passages.parquet", "duplicates.parquet"] {
+        let Some(expected) = run["sha256"][name].as_str() else { continue };
+        let found = super::run::digest(&folder.join(name)).map_err(|e| format!("its {name} cannot be read ({e})"))?;
+        if found != expected {
+            return Err(format!(
+                "its {name} is not what was written: its SHA-256 is {found}, and run.json has {expected}"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn read(folder: &Path) -> Read<Report> {
+    check(folder)?;
     let json: Value = File::open(folder.join("report.json"))
         .map_err(|e| e.to_string())
         .and_then(|file| serde_json::from_reader(std::io::BufReader::new(file)).map_err(|e| e.to_string()))
@@ -67,6 +86,7 @@ fn read(folder: &Path) -> Read<Report> {
         duplicates: Some(Duplicates { pairs, n_pairs_left_out, ..Duplicates::default() }),
         options,
         clustering: None,
+        projection: None,
         agreement: None,
         themes: None,
         embedded: EmbeddingCounts { n_tokens: count("tokens_embedded"), ..EmbeddingCounts::default() },
@@ -168,7 +188,7 @@ fn named(source: &str, name: &str) -> Document {
         offset: 0,
         label: None,
         row: None,
-        is_verbatim: false,
+        is_editable: false,
         metadata: Metadata::default(),
     }
 }

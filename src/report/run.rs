@@ -2,9 +2,18 @@
 
 use super::Report;
 use crate::Stage;
+use crate::embedding::hex;
+use crate::source::WRITING;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// The name of the file.
+pub(super) const NAME: &str = "run.json";
 
 /// Wall-clock time by stage.
 #[derive(Clone, Debug)]
@@ -43,7 +52,7 @@ impl Timings {
 }
 
 #[derive(Serialize)]
-struct Run {
+struct Run<'a> {
     refrain: &'static str,
     seconds_total: f64,
     seconds_reading: f64,
@@ -58,6 +67,8 @@ struct Run {
     threads: usize,
     peak_memory_bytes: Option<u64>,
     host: Host,
+    /// SHA-256 of the report's other files: a report that was damaged is not taken for another.
+    sha256: &'a BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -67,7 +78,7 @@ struct Host {
     cores: usize,
 }
 
-pub(super) fn write(report: &Report, file: File) -> Result<(), String> {
+pub(super) fn write(report: &Report, sha256: &BTreeMap<String, String>, file: File) -> Result<(), String> {
     let timings = &report.timings;
     let seconds = |stage| timings.of(stage).as_secs_f64();
     let per_second = |n: usize| n as f64 / seconds(Stage::Embedding).max(f64::MIN_POSITIVE);
@@ -87,8 +98,36 @@ pub(super) fn write(report: &Report, file: File) -> Result<(), String> {
         threads: if report.options.embedding.threads == 0 { cores } else { report.options.embedding.threads },
         peak_memory_bytes: peak_memory_bytes(),
         host: Host { os: std::env::consts::OS, arch: std::env::consts::ARCH, cores },
+        sha256,
     };
     serde_json::to_writer_pretty(file, &run).map_err(|e| e.to_string())
+}
+
+/// The digests of a folder's files but this one, by name.
+pub(super) fn digests(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
+    let mut digests = BTreeMap::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name != NAME && name != WRITING {
+            digests.insert(name, digest(&entry.path())?);
+        }
+    }
+    Ok(digests)
+}
+
+/// SHA-256 of a file's content, in hexadecimal.
+pub(super) fn digest(path: &Path) -> std::io::Result<String> {
+    let (mut file, mut digest) = (File::open(path)?, Sha256::new());
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let n = file.read(&mut buffer)?;
+        if n == 0 {
+            break;
+        }
+        digest.update(&buffer[..n]);
+    }
+    Ok(hex(&digest.finalize()))
 }
 
 /// The most memory that this process has held, where the system says (Linux).

@@ -121,7 +121,7 @@ fn themes(report: &Report, page: &mut Page) -> Result<()> {
     } else {
         String::new()
     };
-    let Themes { themes, broader } = themes;
+    let Themes { themes, broader, .. } = themes;
     page.heading(&format!("Themes: {}{fit_none}", themes.len()))?;
     for broader in broader.iter().take(MAX_BROADER) {
         show_broader(broader, themes, page)?;
@@ -390,7 +390,9 @@ fn closing(report: &Report, files: Option<&str>, page: &mut Page) -> Result<()> 
         count(counts.n_computed, "passage", "passages")
     ))?;
     if let Some(files) = files {
-        page.line(&format!("The report is in {files}"))?;
+        let for_reading = std::path::Path::new(files).join("report.html");
+        page.line(&format!("To be read: {}", for_reading.display()))?;
+        page.line(&format!("All of it:  {files}"))?;
     }
     Ok(())
 }

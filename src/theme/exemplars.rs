@@ -67,6 +67,7 @@ mod tests {
         let similarity = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4];
         let found = |members: &[usize], sources: &[u32]| {
             let passages = ThemePassages {
+                text_of: &[],
                 texts: &texts,
                 rows: rows.view(),
                 document_of: &[0; 6],

@@ -13,6 +13,8 @@ use whatlang::{Detector, Lang};
 
 /// What is known of a language.
 pub(super) struct Language {
+    /// ISO 639-1; empty where it is not known.
+    code: &'static str,
     stop_words: HashSet<&'static str>,
     stemmer: Option<Stemmer>,
     /// Whether an article or pronoun may be joined to a word by an apostrophe ("l'article").
@@ -36,11 +38,16 @@ impl Language {
         self.elides
     }
 
-    /// By its ISO 639-1 code.
-    fn new(code: &str, stemmer: Option<Algorithm>) -> Self {
+    /// Its ISO 639-1 code; none where it is not known.
+    pub fn code(&self) -> Option<&'static str> {
+        Some(self.code).filter(|code| !code.is_empty())
+    }
+
+    fn new(code: &'static str, stemmer: Option<Algorithm>) -> Self {
         let more: &[&str] = if code == "en" { &MORE_ENGLISH_STOP_WORDS } else { &[] };
         let is_content = |word: &&&str| code == "en" && NO_ENGLISH_STOP_WORDS.contains(word);
         Self {
+            code,
             stop_words: stop_words::lookup(code)
                 .into_iter()
                 .flatten()
@@ -225,6 +232,7 @@ mod tests {
         let found = of_texts(&texts, &[0, 0, 1, 1, 2]);
         let is_german: Vec<bool> = found.iter().map(|language| language.is_stop_word("der")).collect();
         assert_eq!(is_german, [true, true, false, false, false], "the last by the corpus");
+        assert_eq!((found[1].code(), found[4].code()), (Some("de"), Some("en")));
         assert!(found[4].is_stop_word("the") && found[2].stem("policies") == found[2].stem("policy"));
         assert!(!of_texts(&["1 2 3"], &[0])[0].is_stop_word("the"));
     }

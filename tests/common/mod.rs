@@ -50,3 +50,11 @@ pub fn embed(texts: &[&str], provider: ProviderChoice, threads: usize) -> (ndarr
     assert_eq!(found.counts.n_passages, texts.len());
     (found.rows, found.precision)
 }
+
+/// The runtime in the user's cache, so that a test's own cache folder need not fetch another.
+pub fn runtime_library() -> String {
+    let options =
+        refrain::embedding::RuntimeOptions { cache: refrain::embedding::cache_folder(None), ..Default::default() };
+    let runtime = refrain::embedding::Runtime::find(&options, &refrain::Silent).unwrap();
+    runtime.path().to_str().unwrap().to_owned()
+}

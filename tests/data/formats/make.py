@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the samples of every format that is read, of one text, with the programs that people make such files with.
 
-    python3 -m venv A && A/bin/pip install python-docx odfpy ebooklib feedgen pyarrow zstandard warcio
+    python3 -m venv A && A/bin/pip install python-docx odfpy ebooklib feedgen pyarrow zstandard warcio reportlab
     A/bin/python tests/data/formats/make.py
 
 The text is this project's own, under its licence. The files are made once and kept; tests/formats.rs reads them.
@@ -28,6 +28,8 @@ from ebooklib import epub
 from feedgen.feed import FeedGenerator
 from odf import text as odf_text
 from odf.opendocument import OpenDocumentText
+from reportlab.lib.styles import getSampleStyleSheet
+from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
@@ -53,6 +55,21 @@ def table() -> None:
     write("rows.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS))
     write("object.json", json.dumps({"title": TITLE, "content": f"<p>{FIRST.replace('&', '&amp;')}</p><p>{SECOND}</p>"}))
     pq.write_table(pa.Table.from_pylist(ROWS), HERE / "table.parquet", compression="zstd")
+
+
+def markdown() -> str:
+    first = FIRST.replace("lighthouse", "[lighthouse](https://lighthouse.example/)").replace("&", "&amp;")
+    second = SECOND.replace("electric", "**electric**").replace("does it", "_does_ it")
+    return f"---\ntitle: {TITLE}\n---\n\n# Short head\n\n{first}\n\n> {second}\n"
+
+
+def pdf() -> None:
+    """In a folder of its own: refrain reads it with a feature that is off by default."""
+    folder = HERE.parent / "pdf"
+    folder.mkdir(exist_ok=True)
+    document = SimpleDocTemplate(str(folder / "document.pdf"), title=TITLE, author="A. Keeper", invariant=True)
+    style = getSampleStyleSheet()["Normal"]
+    document.build([part for text in (FIRST, SECOND) for part in (Paragraph(text.replace("&", "&amp;"), style), PageBreak())])
 
 
 def office() -> None:
@@ -139,7 +156,7 @@ def texts() -> None:
     write("plain.txt", text)
     write("utf-16.txt", text.encode("utf-16"))
     write("windows-1252.txt", text.encode("windows-1252"))
-    write("markdown.md", text)
+    write("markdown.md", markdown())
     write("page.html", f"<!doctype html><html lang=en><head><title>{TITLE}</title></head><body><p>{FIRST.replace('&', '&amp;')}</p>"
           f"<p>{SECOND}</p></body></html>")
     write("plain.txt.gz", gzip.compress(text.encode(), mtime=0))
@@ -163,3 +180,4 @@ if __name__ == "__main__":
     mail()
     crawl()
     texts()
+    pdf()

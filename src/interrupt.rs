@@ -1,0 +1,39 @@
+//! Ctrl-C and the like: what is half written goes, and the program ends. What was embedded is in the store; the
+//! same command goes on from there.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// As a shell has it: 128 and the signal's number.
+const INTERRUPTED: i32 = 130;
+
+/// What is half written.
+static SCRATCH: Mutex<Vec<PathBuf>> = Mutex::new(vec![]);
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
+
+/// From now on the first signal takes away what is half written, and the second ends at once.
+pub fn watch() {
+    let end = || {
+        if IS_ENDING.swap(true, Ordering::SeqCst) {
+            std::process::exit(INTERRUPTED);
+        }
+        std::thread::spawn(|| {
+            let scratch = std::mem::take(&mut *SCRATCH.lock().unwrap_or_else(PoisonError::into_inner));
+            for path in scratch {
+                // It may be written to meanwhile, or be in its place by now.
+                while path.is_dir() && std::fs::remove_dir_all(&path).is_err() {}
+                std::fs::remove_file(&path).ok();
+            }
+            eprintln!("refrain: interrupted, nothing was written; the same command goes on with what is in the store");
+            std::process::exit(INTERRUPTED);
+        });
+    };
+    // Without it a signal ends the program too, only less tidily.
+    ctrlc::set_handler(end).ok();
+}
+
+/// Has this path taken away if the program is interrupted.
+pub fn takes_away(path: &Path) {
+    SCRATCH.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+}
