@@ -644,6 +644,7 @@ impl InputFlags {
             model: self.engine.model.clone(),
             runtime: self.engine.runtime(),
             embedding: self.engine.embedding(),
+            projection: true,
             cluster: cluster.map(|flags| ClusterOptions {
                 n_clusters: flags.k,
                 init: flags.init.clone(),
@@ -700,7 +701,8 @@ impl DedupCommand {
 
 impl ClusterCommand {
     pub fn options(&self) -> Options {
-        self.input.options(Some(&self.cluster), None)
+        // Only a report folder shows the map.
+        Options { projection: self.output.is_some(), ..self.input.options(Some(&self.cluster), None) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C and the like: what is half written goes, and the program ends. What was embedded is in the store; the
+//! Ctrl-C: what is half written goes, and the program ends. What was embedded is in the store; the
 //! same command goes on from there.
 
 use std::path::{Path, PathBuf};
@@ -29,8 +29,8 @@ pub fn watch() {
             std::process::exit(INTERRUPTED);
         });
     };
-    // Without it a signal ends the program too, only less tidily.
-    ctrlc::set_handler(end).ok();
+    // A program that was started to ignore the signal goes on ignoring it; else, without this, it ends less tidily.
+    ctrlc::try_set_handler(end).ok();
 }
 
 /// Has this path taken away if the program is interrupted.

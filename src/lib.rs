@@ -85,6 +85,8 @@ pub struct Options {
     pub embedding: EmbeddingOptions,
     /// How themes are found; none: they are not.
     pub cluster: Option<ClusterOptions>,
+    /// Whether the passages are placed on a map, if themes are found.
+    pub projection: bool,
     /// How duplicates are found; none: they are not.
     pub duplicate: Option<DuplicateOptions>,
     /// Paths of an old corpus: what of it comes again in the new one is found, and all of it stays.
@@ -101,6 +103,7 @@ impl Default for Options {
             runtime: RuntimeOptions { cache: embedding::cache_folder(None), ..Default::default() },
             embedding: EmbeddingOptions { store: Some(embedding::cache_folder(None)), ..Default::default() },
             cluster: Some(ClusterOptions::default()),
+            projection: true,
             duplicate: Some(DuplicateOptions::default()),
             against: vec![],
         }
@@ -342,14 +345,18 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         text_of: classes.class_of(),
     };
     let themes = clustering.as_ref().map(|clustering| theme::describe(&described, clustering));
-    let projection = clustering.as_ref().map(|_| {
-        let seed = options.cluster.as_ref().map_or(0, |options| options.seed);
-        projection::project(rows.view(), classes.representatives(), classes.class_of(), seed)
-    });
     if themes.as_ref().is_some_and(|themes| themes.themes.is_empty()) {
         warnings.push(Warning::FewPassages { n_distinct: classes.representatives().len() });
     }
     timings.end(Stage::Clustering);
+
+    let projection = options.cluster.as_ref().filter(|_| options.projection).map(|options| {
+        progress.start(Stage::Projection, 0);
+        let projection = projection::project(rows.view(), classes.representatives(), classes.class_of(), options.seed);
+        progress.finish();
+        projection
+    });
+    timings.end(Stage::Projection);
 
     let duplicates = match &options.duplicate {
         Some(options) => {

@@ -13,6 +13,8 @@ pub enum Stage {
     Embedding,
     /// Grouping passages into themes.
     Clustering,
+    /// Placing passages on a map.
+    Projection,
     /// Comparing passages.
     Duplicates,
     /// Writing the report.

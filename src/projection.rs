@@ -16,13 +16,17 @@ mod graph;
 mod layout;
 mod neighbours;
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use neighbours::Neighbour;
 use rayon::prelude::*;
 use twox_hash::XxHash3_64;
 
 /// So many different rows are laid out at most.
 pub const MAX_SAMPLE: usize = 20_000;
+/// Rows beyond the sample are compared with all of it, or of very many with as much of it as makes so many
+/// comparisons, but not with less than so many rows.
+const MAX_COMPARISONS: usize = 2_000_000_000;
+const MIN_COMPARED: usize = 2_000;
 /// Neighbours of a row that decide its place; umap-learn's 15, of which one is the row itself.
 const N_NEIGHBOURS: usize = 14;
 
@@ -82,7 +86,10 @@ fn places(rows: ArrayView2<f32>, order: &[u32], n_sample: usize, seed: u64) -> V
     let members = neighbours::of_each(rows, order, 0..n_sample, sample.view(), n_neighbours, known);
     layout::optimise(&mut places, &graph::union(&members), seed);
     let among = |neighbours: &[Neighbour]| mean(&places, graph::memberships(neighbours));
-    let others = neighbours::of_each(rows, order, n_sample..order.len(), sample.view(), n_neighbours, among);
+    let n_others = order.len() - n_sample;
+    let n_compared = (MAX_COMPARISONS / n_others.max(1)).clamp(MIN_COMPARED.min(n_sample), n_sample);
+    let compared = sample.slice(s![..n_compared, ..]);
+    let others = neighbours::of_each(rows, order, n_sample..order.len(), compared, n_neighbours, among);
     places.extend(others);
     places
 }

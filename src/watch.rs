@@ -63,6 +63,7 @@ impl Shown {
             Stage::Model => "loading the model",
             Stage::Embedding => "embedding",
             Stage::Clustering => "clustering",
+            Stage::Projection => "drawing the map",
             Stage::Duplicates => "comparing",
             Stage::Writing => "writing",
         };

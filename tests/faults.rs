@@ -58,7 +58,9 @@ fn a_full_or_read_only_cache_folder_costs_the_store_and_nothing_else() {
 /// A run that takes a while, as soon as it has embedded something; and its cache folder.
 fn at_work(folder: &Path) -> (std::process::Child, std::path::PathBuf) {
     let cache = folder.join("cache");
-    let mut child = Command::new(PROGRAM)
+    // Whoever runs the tests may ignore the signal, and what is started inherits that.
+    let mut child = Command::new("env")
+        .args(["--default-signal=INT", PROGRAM])
         .args(["report", &seeds(), "--batch-tokens", "64", "--onnxruntime", &runtime_library()])
         .args(["--cache-dir", shown(&cache), "-o", shown(&folder.join("report"))])
         .stdout(Stdio::null())

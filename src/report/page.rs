@@ -21,7 +21,7 @@ const DATA: &str = "{{report}}";
 const MAX_PASSAGES: usize = 100_000;
 /// Groups, and members of a group.
 const MAX_GROUPS: usize = 5_000;
-const MAX_MEMBERS: usize = 100;
+const MAX_MEMBERS: usize = 20;
 /// Bytes of text.
 const MAX_TEXT: usize = 6 << 20;
 /// A coordinate of the map is a whole number up to this.
