@@ -1,11 +1,12 @@
 //! Bytes become documents: decoded text with what the format tells about it. One file per format;
-//! this one recognises the format by its content, and looks into compressed files and archives.
+//! this one leads an input through them, and looks into compressed files and archives.
 
 mod archive;
 pub mod csv;
 pub mod embedded;
 mod encoding;
 mod feed;
+mod format;
 pub mod html;
 pub mod json;
 pub mod jsonl;
@@ -17,6 +18,7 @@ pub(crate) mod packed;
 pub mod parquet;
 #[cfg(feature = "pdf")]
 pub mod pdf;
+mod rewrite;
 pub mod table;
 pub mod text;
 mod warc;
@@ -27,139 +29,18 @@ use archive::{Archive, Member};
 use bytes::Bytes;
 pub use encoding::KnownBy;
 use encoding::Replaced;
+pub use format::{FORMATS_READ, Format};
 pub use html::HtmlText;
 pub use limits::{Limit, Limits, NoLimit};
 use packed::{Content, Seekable, Whole};
 use rayon::prelude::*;
+pub use rewrite::{Removal, rewrite};
 use serde::Serialize;
-use std::collections::HashMap;
 use std::io::{BufReader, Cursor};
-use std::ops::Range;
 pub use table::RowEdit;
 
-/// The formats that are read, for messages.
-pub const FORMATS_READ: &str = "plain text, Markdown, HTML, JSON (a WordPress post, or any objects and arrays with text), JSON Lines, \
-    CSV, Parquet, feeds (RSS and Atom), e-mail and mailboxes, DOCX, ODT, EPUB, PDF (with feature pdf) and WARC, and gzip, Zstandard, zip and tar around them";
 /// Members of an archive that are unpacked before they are read, side by side.
 const MEMBERS_AT_ONCE: usize = 256;
-/// Bytes at the beginning by which a format is recognised.
-const HEAD: usize = 4096;
-
-/// A format that is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Plain text.
-    Text,
-    /// Markdown: the text without markup.
-    Markdown,
-    /// An HTML page or fragment.
-    Html,
-    /// One JSON value or several in a row.
-    Json,
-    /// JSON Lines: each line is a row, and each row a document.
-    Jsonl,
-    /// CSV or TSV, with a text column.
-    Csv,
-    /// A Parquet table with a text column.
-    Parquet,
-    /// RSS or Atom: each entry is a document.
-    Feed,
-    /// A message or a mailbox (mbox) of them.
-    Mail,
-    /// A Word document.
-    Docx,
-    /// An OpenDocument text.
-    Odt,
-    /// A book: each chapter is a document.
-    Epub,
-    /// The text layer of a PDF, with feature `pdf`.
-    Pdf,
-}
-
-impl Format {
-    /// The format's name in messages.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Text => "plain text",
-            Self::Markdown => "Markdown",
-            Self::Html => "HTML",
-            Self::Json => "JSON",
-            Self::Jsonl => "JSON Lines",
-            Self::Csv => "CSV",
-            Self::Parquet => "Parquet",
-            Self::Feed => "a feed",
-            Self::Mail => "e-mail",
-            Self::Docx => "DOCX",
-            Self::Odt => "ODT",
-            Self::Epub => "EPUB",
-            Self::Pdf => "PDF",
-        }
-    }
-
-    /// That of text that is nothing else.
-    fn of_prose(extension: Option<&str>) -> Self {
-        if matches!(extension, Some("md" | "markdown")) { Self::Markdown } else { Self::Text }
-    }
-
-    /// Whether the bytes are text, in some encoding that nothing else says.
-    fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::Markdown | Self::Html | Self::Json | Self::Jsonl | Self::Csv | Self::Feed)
-    }
-
-    /// The format of a file's content; the extension decides only where the content does not.
-    ///
-    /// # Errors
-    /// What the content was recognised as, where that is not a format that is read.
-    pub fn recognise(bytes: &[u8], extension: Option<&str>) -> std::result::Result<Self, String> {
-        if bytes.starts_with(parquet::MAGIC) {
-            return Ok(Self::Parquet);
-        }
-        if bytes.starts_with(b"%PDF-") {
-            return Ok(Self::Pdf);
-        }
-        if bytes.starts_with(archive::ZIP)
-            && let Some(format) = office::recognise(Cursor::new(bytes))
-        {
-            return Ok(format);
-        }
-        let head = &bytes[..bytes.len().min(HEAD)];
-        let markup = head.trim_ascii_start();
-        let markup = markup.strip_prefix(b"\xef\xbb\xbf").unwrap_or(markup).trim_ascii_start();
-        let starts = |prefix: &[u8]| markup.get(..prefix.len()).is_some_and(|s| s.eq_ignore_ascii_case(prefix));
-        if starts(b"<!doctype html") || starts(b"<html") {
-            return Ok(Self::Html);
-        }
-        if let Some(kind) = infer::get(head).filter(|kind| !kind.mime_type().starts_with("text/")) {
-            return Err(kind.mime_type().into());
-        }
-        // Text may hold a control character by mistake, and is not lost for it.
-        let is_control = |byte: &&u8| **byte < 0x20 && !b"\t\n\r\x0b\x0c\x1b".contains(*byte);
-        let n_controls = head.iter().filter(is_control).count();
-        if n_controls * 50 > head.len() {
-            return Err(format!("binary data ({n_controls} of its first {} bytes are control characters)", head.len()));
-        }
-        if json::looks_like_json(markup) {
-            let is_lines = matches!(extension, Some("jsonl" | "ndjson")) || jsonl::looks_like_jsonl(bytes);
-            return Ok(if is_lines { Self::Jsonl } else { Self::Json });
-        }
-        let shown = String::from_utf8_lossy(markup);
-        if starts(b"<") && feed::looks_like_feed(&shown) {
-            return Ok(Self::Feed);
-        }
-        match extension {
-            Some("html" | "htm" | "xhtml") => Ok(Self::Html),
-            Some("csv" | "tsv") => Ok(Self::Csv),
-            Some("eml" | "mbox" | "mbx") => Ok(Self::Mail),
-            Some("txt" | "md" | "markdown") => Ok(Self::of_prose(extension)),
-            Some(other @ ("xml" | "rss" | "atom")) => Err(format!("a .{other} file")),
-            _ if starts(b"<?xml") => Err("XML".into()),
-            _ if mail::looks_like_mail(&shown) => Ok(Self::Mail),
-            _ => Ok(Self::Text),
-        }
-    }
-}
-
 /// How inputs are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DocumentOptions {
@@ -561,90 +442,6 @@ fn opened(
         return Ok((Format::of_prose(extension.as_deref()), bytes));
     }
     Ok((format, bytes))
-}
-
-/// What is to be left out of a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Removal {
-    /// Parts of its text, in order and without overlaps.
-    Cuts(Vec<Range<usize>>),
-    /// The whole document.
-    Document,
-}
-
-/// An input's bytes again, in its format, without what is to be left out of its documents; none if
-/// nothing but white space would be left. All that is not touched stays byte for byte (in Parquet:
-/// value for value).
-///
-/// `removals` are of documents of this input, as [`parse`] gives them with the same options.
-///
-/// # Errors
-/// Why it cannot be: passages are to be cut out of a text that was made from markup, or one document out
-/// of JSON that holds several.
-pub fn rewrite(
-    input: &Input,
-    bytes: &Bytes,
-    options: &DocumentOptions,
-    removals: &[(&Document, Removal)],
-) -> std::result::Result<Option<Vec<u8>>, String> {
-    if removals.is_empty() {
-        return Ok(Some(bytes.to_vec()));
-    }
-    let content = Content::of_bytes(bytes, &options.limits)?;
-    if let Some(archive) = archive_of(&content, options) {
-        return Err(format!("nothing can be cut out of a {} archive", archive.name()));
-    }
-    let packings = content.packings().to_vec();
-    let (format, bytes) = opened(input, &content.whole(&options.limits)?.bytes, options, &mut vec![])?;
-    let left = rewrite_as(format, input, &bytes, options, removals)?;
-    left.map(|left| packed::pack(left, &packings)).transpose().map_err(|e| e.to_string())
-}
-
-/// The same of bytes that are not packed, in their format.
-fn rewrite_as(
-    format: Format,
-    input: &Input,
-    bytes: &Bytes,
-    options: &DocumentOptions,
-    removals: &[(&Document, Removal)],
-) -> std::result::Result<Option<Vec<u8>>, String> {
-    if !matches!(format, Format::Jsonl | Format::Csv | Format::Parquet) {
-        return match removals {
-            [(document, Removal::Document)] if document.name == input.name => Ok(None),
-            [(_, Removal::Cuts(cuts))] if format == Format::Text => {
-                let left = text::rewrite(bytes, cuts);
-                Ok(Some(left).filter(|left| !left.trim_ascii().is_empty()))
-            }
-            [(_, Removal::Cuts(cuts))] if format == Format::Markdown => {
-                let left = markdown::rewrite(bytes, &decode(&input.name, bytes, &mut vec![]), cuts);
-                Ok(Some(left).filter(|left| !left.trim_ascii().is_empty()))
-            }
-            _ => Err(format!("nothing can be cut out of {}", format.name())),
-        };
-    }
-    let mut by_row: HashMap<usize, RowEdit> = HashMap::new();
-    for (document, removal) in removals {
-        let row = document.row.ok_or("a damaged row cannot be told from the others")?;
-        let edit = match removal {
-            Removal::Document => RowEdit::Drop,
-            Removal::Cuts(_) if !document.is_editable => {
-                return Err("nothing can be cut out of HTML".into());
-            }
-            Removal::Cuts(cuts) => {
-                let left = text::without(&document.text, cuts);
-                if left.trim().is_empty() { RowEdit::Drop } else { RowEdit::Replace(left) }
-            }
-        };
-        by_row.insert(row, edit);
-    }
-    let columns = &options.columns;
-    let edit = &mut |row: usize| by_row.remove(&row).unwrap_or(RowEdit::Keep);
-    let left = match format {
-        Format::Jsonl => jsonl::rewrite(bytes, columns, edit),
-        Format::Csv => csv::rewrite(bytes, columns, edit),
-        _ => parquet::rewrite(bytes.clone(), columns, edit),
-    };
-    left.map(Some)
 }
 
 /// UTF-8, with a byte order mark removed and invalid sequences replaced, counted and placed.

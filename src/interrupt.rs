@@ -8,6 +8,9 @@ use std::sync::{Mutex, PoisonError};
 /// As a shell has it: 128 and the signal's number.
 const INTERRUPTED: i32 = 130;
 
+/// Times that a folder which is written to meanwhile is taken away.
+const TRIES: usize = 100;
+
 /// What is half written.
 static SCRATCH: Mutex<Vec<PathBuf>> = Mutex::new(vec![]);
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
@@ -22,10 +25,10 @@ pub fn watch() {
             let scratch = std::mem::take(&mut *SCRATCH.lock().unwrap_or_else(PoisonError::into_inner));
             for path in scratch {
                 // It may be written to meanwhile, or be in its place by now.
-                while path.is_dir() && std::fs::remove_dir_all(&path).is_err() {}
-                std::fs::remove_file(&path).ok();
+                let is_gone = || std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path)).is_ok();
+                (0..TRIES).any(|_| !path.exists() || is_gone());
             }
-            eprintln!("refrain: interrupted, nothing was written; the same command goes on with what is in the store");
+            eprintln!("refrain: interrupted; the same command goes on with what is in the store");
             std::process::exit(INTERRUPTED);
         });
     };

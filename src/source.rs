@@ -227,10 +227,11 @@ fn walk(
         .filter_entry({
             let reports = Arc::clone(&reports);
             move |entry| {
-                if entry.path().join(WRITING).is_file() {
+                let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+                if is_folder && entry.path().join(WRITING).is_file() {
                     return false;
                 }
-                let skipped = is_report_folder(entry.path());
+                let skipped = is_folder && is_report_folder(entry.path());
                 if skipped && let Ok(mut reports) = reports.lock() {
                     reports.push(shown(entry.path()));
                 }

@@ -11,6 +11,9 @@ use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
+/// Bytes at the beginning, which hold the header.
+const HEADER: usize = 1 << 16;
+
 /// A reader of what comes after the mark, the header in it, and the delimiter.
 fn reader<R: Read>(mut from: BufReader<R>) -> Result<(csv::Reader<BufReader<R>>, ByteRecord, u8), String> {
     let delimiter = delimiter(from.fill_buf().map_err(|e| e.to_string())?);
@@ -18,9 +21,6 @@ fn reader<R: Read>(mut from: BufReader<R>) -> Result<(csv::Reader<BufReader<R>>,
     let header = reader.byte_headers().map_err(|e| e.to_string())?.clone();
     Ok((reader, header, delimiter))
 }
-
-/// Bytes at the beginning, which hold the header.
-const HEADER: usize = 1 << 16;
 
 fn delimiter(bytes: &[u8]) -> u8 {
     let mut is_quoted = false;

@@ -128,7 +128,7 @@ pub(super) struct WarningShown<'a> {
 pub(super) struct SourceShown<'a> {
     pub source: &'a str,
     pub documents: Vec<DocumentShown<'a>>,
-    passages: usize,
+    pub passages: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     outliers: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -19,9 +19,11 @@ const PAGE: &str = include_str!("../../page/dist/page.html");
 const DATA: &str = "{{report}}";
 /// Passages on the map.
 const MAX_PASSAGES: usize = 100_000;
-/// Groups, and members of a group.
+/// Groups, and members of each that are sure to be there where not all passages are.
 const MAX_GROUPS: usize = 5_000;
 const MAX_MEMBERS: usize = 20;
+/// Sources of which the page says what they share: those with the most passages.
+const MAX_SHARING: usize = 300;
 /// Bytes of text.
 const MAX_TEXT: usize = 6 << 20;
 /// A coordinate of the map is a whole number up to this.
@@ -180,7 +182,6 @@ fn shown<'a>(report: &'a Report, ids: &'a [u32]) -> PageJson<'a> {
         let shown = groups.filter_map(|(number, group)| {
             let of = duplicates.boilerplate.iter().filter(|of| of.group == number);
             let mut group = group_shown(number, group, place);
-            group.members.truncate(MAX_MEMBERS);
             group.representative = place(group.representative)?;
             let boilerplate = of.map(|of| Boilerplate {
                 source: &report.sources[of.source as usize],
@@ -263,9 +264,13 @@ fn documents<'a>(report: &'a Report, ids: &[u32]) -> (Vec<SourceShown<'a>>, Vec<
 }
 
 /// How many passages of duplicate groups each two sources share; of a source with itself, those of groups that
-/// have it twice.
+/// have it twice. Not of all sources, where they are many: a text that stands in each of them would make a pair of
+/// every two.
 fn shared(report: &Report, sources: &[SourceShown]) -> Vec<(u32, u32, usize)> {
-    let place: BTreeMap<&str, u32> = (0..).zip(sources).map(|(i, source)| (source.source, i)).collect();
+    let mut largest: Vec<(u32, &SourceShown)> = (0..).zip(sources).collect();
+    largest.sort_by_key(|&(i, source)| (std::cmp::Reverse(source.passages), i));
+    largest.truncate(MAX_SHARING);
+    let place: BTreeMap<&str, u32> = largest.into_iter().map(|(i, source)| (source.source, i)).collect();
     let mut shared: BTreeMap<(u32, u32), usize> = BTreeMap::new();
     let groups = report.duplicates.iter().flat_map(|duplicates| duplicates.groups.iter().take(MAX_GROUPS));
     for group in groups {

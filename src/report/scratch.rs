@@ -4,7 +4,7 @@
 //! the folder, which does not go to the place and which the system gives up with the process, tells the two apart.
 
 use crate::source::WRITING;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use tempfile::TempDir;
@@ -26,9 +26,12 @@ impl Scratch {
         std::fs::create_dir_all(parent)?;
         let prefix = format!(".{name}.writing-");
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent)?;
-        let lock = File::create(folder.path().join(WRITING))?;
-        // Where the file system has no locks, nothing is taken away either.
+        // Locked before it has its name, so that nobody finds it without the lock. Where the file system has no locks,
+        // nothing is taken away either.
+        let unnamed = folder.path().join("lock");
+        let lock = File::create(&unnamed)?;
         lock.try_lock().ok();
+        std::fs::rename(unnamed, folder.path().join(WRITING))?;
         for entry in std::fs::read_dir(parent)?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(&prefix) && is_left(&entry.path()) {
                 std::fs::remove_dir_all(entry.path()).ok();
@@ -54,8 +57,7 @@ impl Scratch {
 
 /// Whether whoever wrote into a folder is gone.
 fn is_left(folder: &Path) -> bool {
-    let Ok(lock) = File::open(folder.join(WRITING)) else { return false };
-    !matches!(lock.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_)))
+    File::open(folder.join(WRITING)).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
 #[cfg(test)]

@@ -391,8 +391,8 @@ fn closing(report: &Report, files: Option<&str>, page: &mut Page) -> Result<()> 
     ))?;
     if let Some(files) = files {
         let for_reading = std::path::Path::new(files).join("report.html");
-        page.line(&format!("To be read: {}", for_reading.display()))?;
-        page.line(&format!("All of it:  {files}"))?;
+        page.line(&format!("The report is in {files}"))?;
+        page.line(&format!("Open {} to look at it", for_reading.display()))?;
     }
     Ok(())
 }
