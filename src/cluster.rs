@@ -25,9 +25,12 @@ use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 use std::cmp::Reverse;
+use std::ops::RangeInclusive;
 
 /// The least number of clusters that is chosen where there are rows enough.
 const MIN_AUTO_CLUSTERS: usize = 4;
+/// Nobody can survey themes that on average hold more different passages than this.
+const MAX_TEXTS_PER_THEME: usize = 5000;
 /// A theme of fewer different texts is none: its passages are outliers.
 const MIN_THEME_TEXTS: usize = 2;
 /// Fewer rows for each cluster than this make poor centroids (faiss, `Clustering.h`,
@@ -37,9 +40,9 @@ pub const MIN_ROWS_PER_CENTROID: usize = 39;
 /// How many clusters to form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NClusters {
-    /// As many as the criterion says, but at least four, so that the most obvious division of a corpus
-    /// does not hide all others, and at most √n for n different passages (Bezdek and Pal 1998, "Some new
-    /// indexes of cluster validity").
+    /// As many as the criterion says, but at least four and one for every 5,000 different passages, so that
+    /// the most obvious division of a corpus does not hide all others, and at most √n for n different
+    /// passages (Bezdek and Pal 1998, "Some new indexes of cluster validity").
     #[default]
     Auto,
     /// As many as the criterion says, within these limits, both included.
@@ -210,10 +213,7 @@ pub fn cluster(clustered: ClusterRows, options: &ClusterOptions) -> Result<Clust
         (_, Init::Given(centroids)) => (centroids.nrows(), vec![]),
         (NClusters::Between(least, _), _) if least > n_distinct => (least, vec![]),
         (NClusters::Between(least, most), _) => choice::choose(training, least..=most.min(n_distinct), options.seed),
-        (NClusters::Auto, _) => {
-            let most = n_distinct.isqrt();
-            choice::choose(training, MIN_AUTO_CLUSTERS.min(most)..=most, options.seed)
-        }
+        (NClusters::Auto, _) => choice::choose(training, auto_range(n_distinct), options.seed),
     };
     if n_clusters > n_distinct {
         return Err(Error::TooManyClusters { n_clusters, n_distinct });
@@ -227,6 +227,12 @@ pub fn cluster(clustered: ClusterRows, options: &ClusterOptions) -> Result<Clust
     let centroids = centroids.select(Axis(0), &order);
     let n_iterations = (options.algorithm == Algorithm::Lloyd).then_some(n_iterations);
     Ok(Clustering { centroids, assignment, similarity, sizes, inertia, n_iterations, curve })
+}
+
+/// The numbers of clusters of [`NClusters::Auto`].
+fn auto_range(n_distinct: usize) -> RangeInclusive<usize> {
+    let most = n_distinct.isqrt();
+    MIN_AUTO_CLUSTERS.max(n_distinct / MAX_TEXTS_PER_THEME).min(most)..=most
 }
 
 /// The warning that a number of clusters that was asked for leaves few of the different passages to each.
@@ -398,6 +404,14 @@ mod tests {
         assert!(found.curve.iter().all(|at| at.silhouette.is_finite()));
         let tried: Vec<usize> = found.curve.iter().map(|at| at.n_clusters).collect();
         assert_eq!(tried, [4, 5, 6, 7, 9]);
+    }
+
+    #[test]
+    fn numbers_that_are_tried_grow_with_the_corpus() {
+        let expected = [(1, 1..=1), (10, 3..=3), (2_225, 4..=47), (90_000, 18..=300), (1_000_000, 200..=1000)];
+        for (n_distinct, range) in expected.into_iter().chain([(100_000_000, 10_000..=10_000)]) {
+            assert_eq!(auto_range(n_distinct), range, "{n_distinct} different passages");
+        }
     }
 
     #[test]

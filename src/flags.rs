@@ -358,6 +358,8 @@ struct RuntimeFlags {
 #[derive(Debug, Args)]
 struct ClusterFlags {
     /// Number of clusters, auto, or limits for auto such as 10..200
+    ///
+    /// Without limits: at least 4 and one for every 5,000 different passages, at most √n for n of them.
     #[arg(short, default_value = "auto", value_parser = n_clusters, value_name = "N|auto|N..N", help_heading = "Themes")]
     k: NClusters,
     /// Where a fit begins: auto, kmeans++, kmeans||, random, or a .npy file of centroids

@@ -7,8 +7,7 @@
 //! done otherwise. The own centroid is taken without the row itself: a row pulls its centroid to
 //! itself, the more so the smaller the cluster, and the plain criterion therefore rises without end
 //! with the number of clusters. And of numbers that one standard error cannot tell apart the largest is taken:
-//! 95,000 paragraphs of terms of service fall as well into four parts (contracts, cookies, personal data, French) as
-//! into 221 (0.169 both), and whoever reads the many has the few in the broader themes over them.
+//! whoever reads the many has the few in the broader themes over them.
 //!
 //! What the numbers are tried on is a sample, and each begins with the first centroids of the same
 //! sequences of k-means++. Most numbers are far from the best at first sight, after a few iterations from two
