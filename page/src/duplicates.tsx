@@ -33,6 +33,7 @@ export function Duplicates() {
   const ofLists = report.groups!.filter((group) => (group.boilerplate !== undefined) === view.boilerplate);
   const nBoilerplate = report.groups!.filter((group) => group.boilerplate !== undefined).length;
   const { pairs } = report.json.header.counts;
+  const isPart = report.json.groups !== undefined && report.json.groups.shown < report.json.groups.of;
   const pages = usePages(
     selection.groups,
     PAGE,
@@ -57,8 +58,8 @@ export function Duplicates() {
       <p class="lead">
         {ofLists.length === 0
           ? `No ${view.boilerplate ? "boilerplate" : "duplicate"} groups.`
-          : `${count(ofLists.length, "group", "groups")}, ${number(ofLists.filter((group) => group.across_sources).length)} across sources`}
-        {pairs && ofLists.length > 0 && `; pairs: ${KINDS.filter((kind) => pairs[kind] > 0).map((kind) => `${number(pairs[kind])} ${kind}`).join(", ")}`}
+          : `${count(ofLists.length, "group", "groups")}${isPart ? " in this page" : ""}, ${number(ofLists.filter((group) => group.across_sources).length)} across sources`}
+        {pairs && ofLists.length > 0 && `; pairs${isPart ? " in all" : ""}: ${KINDS.filter((kind) => pairs[kind] > 0).map((kind) => `${number(pairs[kind])} ${kind}`).join(", ")}`}
         {pairs && pairs.left_out > 0 && `; ${count(pairs.left_out, "pair", "pairs")} left out`}
         {". "}
       </p>

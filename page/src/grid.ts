@@ -25,15 +25,6 @@ export class Grid {
     return this.column(y) * CELLS + this.column(x);
   }
 
-  /** About how many points are in a box: those in the cells that it touches. */
-  count(left: number, top: number, right: number, bottom: number): number {
-    let n = 0;
-    for (let row = this.column(top); row <= this.column(bottom); row++) {
-      n += this.begins[row * CELLS + this.column(right) + 1] - this.begins[row * CELLS + this.column(left)];
-    }
-    return n;
-  }
-
   /** All points within `radius` of a place for which `is` holds, nearest first. */
   within(x: number, y: number, radius: number, is: (point: number) => boolean): number[] {
     const found: { point: number; distance: number }[] = [];

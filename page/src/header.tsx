@@ -17,6 +17,22 @@ function madeWith({ json, themes }: Report): string {
   return themes ? "embeddings as given" : "compared by words, without a model";
 }
 
+/** Those of the whole report, of which more is known only where the page holds them all. */
+function DuplicateGroups({ report }: { report: Report }) {
+  const { groups } = report.json;
+  const found = report.groups!.filter((group) => !group.boilerplate);
+  const nBoilerplate = report.groups!.length - found.length;
+  if (groups && groups.shown < groups.of) {
+    return <Figure name="Duplicate groups" value={groups.of}>{`${nBoilerplate > 0 ? "boilerplate among them; " : ""}${number(groups.shown)} in this page`}</Figure>;
+  }
+  const nAcross = found.filter((group) => group.across_sources).length;
+  return (
+    <Figure name="Duplicate groups" value={found.length}>
+      {`${number(nAcross)} across sources${nBoilerplate > 0 ? `; ${number(nBoilerplate)} of boilerplate apart` : ""}`}
+    </Figure>
+  );
+}
+
 /** What of the report is not all in the page, and how much of it is. */
 function partsOf({ json: { points, texts, groups } }: Report): string[] {
   const parts = [];
@@ -31,9 +47,6 @@ export function Header() {
   const { header, warnings } = report.json;
   const parts = partsOf(report);
   const { counts } = header;
-  const found = report.groups?.filter((group) => !group.boilerplate) ?? [];
-  const nBoilerplate = (report.groups?.length ?? 0) - found.length;
-  const nAcross = found.filter((group) => group.across_sources).length;
   const name = short(title(header.paths), 90);
   document.title = `${name} – refrain report`;
 
@@ -61,11 +74,7 @@ export function Header() {
             {counts.outliers ? `${count(counts.outliers, "passage fits", "passages fit")} in none` : null}
           </Figure>
         )}
-        {report.groups && (
-          <Figure name="Duplicate groups" value={found.length}>
-            {`${number(nAcross)} across sources${nBoilerplate > 0 ? `; ${number(nBoilerplate)} of boilerplate apart` : ""}`}
-          </Figure>
-        )}
+        {report.groups && <DuplicateGroups report={report} />}
       </dl>
       <p class="made">
         {madeWith(report)}

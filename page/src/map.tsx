@@ -5,6 +5,7 @@ import { count, number, passages } from "./format.ts";
 import { Check, Choice, SourceName, Swatch, themeName, useShared } from "./parts.tsx";
 import { Plot, type Shown } from "./plot.ts";
 import { Quote } from "./text.tsx";
+import { hasSelection } from "./view.ts";
 
 /** Sources named in the legend. */
 const MAX_LEGEND = 12;
@@ -23,6 +24,7 @@ export function MapView({ scheme }: { scheme: string }) {
   const below = useRef<HTMLCanvasElement>(null);
   const above = useRef<HTMLCanvasElement>(null);
   const plot = useRef<Plot | null>(null);
+  const [outside, setOutside] = useState(0);
   const [hovered, setHovered] = useState<Hovered>({ passages: [], x: 0, y: 0 });
 
   const shown = useMemo((): Shown => {
@@ -52,6 +54,7 @@ export function MapView({ scheme }: { scheme: string }) {
         else latest.current.change({ theme: now.theme === theme ? null : theme, broader: null });
       },
       moved: (map) => latest.current.change({ map }, "replace"),
+      outside: setOutside,
     });
     plot.current = made;
     let isFirst = true;
@@ -104,6 +107,7 @@ export function MapView({ scheme }: { scheme: string }) {
     step();
   };
 
+  const isSelected = hasSelection(view);
   return (
     <section id="map" aria-labelledby="map-title">
       <h2 id="map-title" class="hidden" tabIndex={-1} data-focus>
@@ -133,8 +137,8 @@ export function MapView({ scheme }: { scheme: string }) {
           <button type="button" aria-label="Show more of the map" title="Show more (−)" onClick={() => plot.current?.zoomBy(1 / 1.6)}>
             −
           </button>
-          <button type="button" title="Show all of the map (0)" onClick={() => plot.current?.reset()}>
-            Whole map
+          <button type="button" title="Back to the first view (0)" onClick={() => plot.current?.reset()}>
+            Reset
           </button>
         </span>
       </div>
@@ -154,10 +158,19 @@ export function MapView({ scheme }: { scheme: string }) {
         />
         {hovered.passages.length > 0 && <Tip {...hovered} width={frame.current?.clientWidth ?? 0} />}
       </div>
+      {outside > 0 && (
+        <p class="help outside">
+          {number(outside)} of {count(selection.nShown, isSelected ? "chosen passage" : "passage", isSelected ? "chosen passages" : "passages")}{" "}
+          {outside === 1 ? "lies" : "lie"} far off, outside of the first view.{" "}
+          <button type="button" class="link" onClick={() => plot.current?.showAll()}>
+            Show the whole map
+          </button>
+        </p>
+      )}
       {view.colour === "source" && <Legend />}
       <p id="map-help" class="help">
         Passages that are alike lie close together. Drag to move; click the map, then scroll or press + and − to magnify; arrow
-        keys move it, 0 shows all, Enter opens the passage under the cross.
+        keys move it, 0 goes back to the first view, Enter opens the passage under the cross.
         {report.groups && " A ring: the passage is in a duplicate group; where points are crowded, rings come as the map is magnified."}
       </p>
       <p class="hidden" role="status">

@@ -4,10 +4,12 @@
 
 import { select } from "d3-selection";
 import { zoom, zoomIdentity, type D3ZoomEvent, type ZoomBehavior, type ZoomTransform } from "d3-zoom";
+import { firstFrame, span, type Frame } from "./frame.ts";
 import { Grid } from "./grid.ts";
-import { lines, place, type Label, type Placed } from "./labels.ts";
 import { mark, N_HUES, OUTLINES, type Shape } from "./marks.ts";
-import { packed, Raster, ringStamp, shapeStamp, type Colour, type Stamp } from "./raster.ts";
+import { Names, type Projection } from "./names.ts";
+import { css, readPalette, type Palette } from "./palette.ts";
+import { packed, Raster, ringStamp, shapeStamp, type Stamp } from "./raster.ts";
 import type { Report } from "./report.ts";
 import type { View } from "./view.ts";
 
@@ -28,28 +30,18 @@ export interface Told {
   choosePassage(passage: number): void;
   chooseTheme(theme: number, isBroader: boolean): void;
   moved(map: View["map"]): void;
+  /** How many of the chosen passages lie outside of the first view. */
+  outside(passages: number): void;
 }
 
-const PADDING = 28;
+const PADDING = 56;
 const MOST_ZOOM = 64;
 /** Milliseconds that drawing may take in a frame while the map moves. */
 const FRAME = 6;
-const LABEL_WIDTH = 168;
-const LINE_HEIGHT = 16;
-/** A label for as many pixels of the map, at most. */
-const PIXELS_A_LABEL = 22_000;
-/** Passages shown on the whole map up to which rings can be told apart. */
-const MOST_RINGED = 3000;
-/** Room around a label for its outline. */
-const EDGE = 4;
-
-interface Palette {
-  background: Colour;
-  ink: Colour;
-  muted: Colour;
-  faint: Colour;
-  marks: Colour[];
-}
+/** From this magnification on themes are named, and broader themes no more. */
+const NEAR = 2.5;
+/** Chosen passages in sight up to which rings can be told apart. */
+const MOST_RINGED = 1500;
 
 /** How a point is drawn: its stamp, the same in background colour and larger behind it, its colour. */
 interface Look {
@@ -67,9 +59,10 @@ export class Plot {
   private readonly x: Float32Array;
   private readonly y: Float32Array;
   private readonly extent: [number, number];
-  private readonly middles: { id: number; isBroader: boolean; label: string; x: number; y: number; themes: number[] }[];
+  /** What is in sight at magnification 1. */
+  private readonly frame: Frame;
+  private readonly names: Names;
   private shown: Shown;
-  private themesShown = new Set<number>();
   private palette!: Palette;
   private raster = new Raster(1, 1);
   private coarse = new Raster(1, 1);
@@ -78,14 +71,12 @@ export class Plot {
   private width = 0;
   private height = 0;
   private density = 1;
-  private labels: Placed[] = [];
-  private readonly sprites = new Map<string, HTMLCanvasElement>();
-  private readonly measures = new Map<string, { text: string[]; width: number }>();
   private hovered: number[] = [];
   private isCrossShown = false;
-  private frame = 0;
+  private drawing = 0;
   /** Whether the points are to be drawn again, and not only what lies above them. */
   private arePointsOld = true;
+  private areNamesOld = true;
   private isMoving = false;
   private isSilent = false;
   private restTimer: ReturnType<typeof setTimeout> | undefined;
@@ -110,12 +101,12 @@ export class Plot {
     this.shown = shown;
     [this.x, this.y, this.extent] = unitPlaces(report.x!, report.y!);
     this.grid = new Grid(this.x, this.y, 1.0001);
-    this.middles = middles(report, this.x, this.y);
+    this.frame = firstFrame(this.x, this.y);
+    this.names = new Names(report, this.x, this.y);
     this.readPalette();
     this.show(shown);
 
     this.behaviour = zoom<HTMLCanvasElement, unknown>()
-      .scaleExtent([1, MOST_ZOOM])
       .clickDistance(4)
       .filter((event: Event) => this.isForMap(event))
       .on("zoom", (event: D3ZoomEvent<HTMLCanvasElement, unknown>) => this.follow(event.transform))
@@ -124,7 +115,7 @@ export class Plot {
       });
     select(above).call(this.behaviour).on("dblclick.zoom", null);
     above.addEventListener("pointermove", (event) => {
-      if (event.buttons === 0) this.hoverAt(event.offsetX, event.offsetY, event.pointerType === "touch" ? 20 : 9);
+      if (event.buttons === 0) this.pointAt(event.offsetX, event.offsetY, event.pointerType === "touch" ? 20 : 9);
     });
     above.addEventListener("pointerleave", () => this.setHovered([], 0, 0));
     above.addEventListener("click", (event) => this.click(event.offsetX, event.offsetY));
@@ -140,7 +131,7 @@ export class Plot {
   }
 
   destroy(): void {
-    cancelAnimationFrame(this.frame);
+    cancelAnimationFrame(this.drawing);
     clearTimeout(this.restTimer);
     select(this.above).on(".zoom", null);
   }
@@ -149,65 +140,63 @@ export class Plot {
     const isRecoloured = shown.colour !== this.shown.colour;
     this.shown = shown;
     if (isRecoloured) this.forgetLooks();
-    this.themesShown = new Set();
-    for (let i = 0; i < this.x.length; i++) if (shown.passages[i]) this.themesShown.add(this.report.themeOf[i]);
     if (this.hovered.length > 0 && !this.hovered.every((i) => shown.passages[i])) this.setHovered([], 0, 0);
+    this.areNamesOld = true;
+    this.told.outside(this.outside());
     this.request();
   }
 
   /** Colours anew, after light and dark have changed. */
   readPalette(): void {
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name: string): Colour => {
-      const hex = Number.parseInt(style.getPropertyValue(name).trim().slice(1), 16);
-      return [(hex >> 16) & 255, (hex >> 8) & 255, hex & 255];
-    };
-    this.palette = {
-      background: colour("--map"),
-      ink: colour("--ink"),
-      muted: colour("--mark-none"),
-      faint: colour("--mark-faint"),
-      marks: Array.from({ length: N_HUES }, (_, hue) => colour(`--mark-${hue}`)),
-    };
+    this.palette = readPalette();
     this.forgetLooks();
     this.request();
   }
 
   private forgetLooks(): void {
     this.looksKey = "";
-    this.sprites.clear();
+    this.names.forgetSprites();
   }
 
   resize(width: number, height: number, density: number): void {
     if (width === this.width && height === this.height && density === this.density) return;
     const centre = this.width > 0 ? this.centre() : null;
     [this.width, this.height, this.density] = [width, height, density];
-    this.sprites.clear();
+    this.names.forgetSprites();
+    this.areNamesOld = true;
     for (const canvas of [this.below, this.above]) {
       canvas.width = Math.round(width * density);
       canvas.height = Math.round(height * density);
     }
     this.raster = new Raster(this.below.width, this.below.height);
     this.coarse = density > 1 ? new Raster(Math.round(width), Math.round(height)) : this.raster;
-    this.behaviour.extent([[0, 0], [width, height]]).translateExtent([[0, 0], [width, height]]);
+    this.behaviour.extent([[0, 0], [width, height]]).translateExtent(this.world()).scaleExtent([this.leastZoom(), MOST_ZOOM]);
     this.look(centre);
+    this.told.outside(this.outside());
     this.request();
   }
 
-  /** Shows a part of the map, or with null all of it. */
+  /** Shows a part of the map, or with null the first view. */
   look(map: View["map"]): void {
+    this.isSilent = true;
+    this.go(map);
+    this.isSilent = false;
+  }
+
+  private go(map: View["map"]): void {
     let transform = zoomIdentity;
     if (map) {
-      const [k, x, y] = map;
+      const [wanted, x, y] = map;
+      const k = Math.max(this.leastZoom(), Math.min(MOST_ZOOM, wanted));
       const { base, left, top } = this.fit();
       transform = zoomIdentity
         .translate(this.width / 2, this.height / 2)
         .scale(k)
         .translate(-(x * base + left), -(y * base + top));
     }
-    this.isSilent = true;
-    select(this.above).call(this.behaviour.transform, transform);
-    this.isSilent = false;
+    // A link may say what no reader could reach.
+    const within = this.behaviour.constrain()(transform, [[0, 0], [this.width, this.height]], this.world());
+    select(this.above).call(this.behaviour.transform, within);
   }
 
   /** The same, of a view that came from elsewhere: not if it is what is in sight already. */
@@ -226,8 +215,14 @@ export class Plot {
     select(this.above).call(this.behaviour.translateBy, (-right * this.width) / k, (-down * this.height) / k);
   }
 
+  /** Back to the first view. */
   reset(): void {
-    select(this.above).call(this.behaviour.transform, zoomIdentity);
+    this.go(null);
+  }
+
+  /** All of the map, also what lies outside of the first view. */
+  showAll(): void {
+    this.go([this.leastZoom(), this.extent[0] / 2, this.extent[1] / 2]);
   }
 
   /** A cross in the middle, for who moves the map by keys; what is under it is as if pointed at. */
@@ -243,24 +238,72 @@ export class Plot {
     if (this.hovered.length > 0) this.told.choosePassage(this.hovered[0]);
   }
 
+  /** Where places are at magnification 1, when nothing has been moved: place × base + (left, top). */
   private fit(): { base: number; left: number; top: number } {
-    const [right, bottom] = this.extent;
-    const padding = Math.min(PADDING, this.width / 10);
-    const base = Math.min((this.width - 2 * padding) / Math.max(right, 1e-3), (this.height - 2 * padding) / Math.max(bottom, 1e-3));
-    return { base, left: (this.width - right * base) / 2, top: (this.height - bottom * base) / 2 };
+    const { left, top, right, bottom } = this.frame;
+    const padding = this.padding();
+    const base = Math.min(
+      (this.width - 2 * padding) / Math.max(right - left, 1e-3),
+      (this.height - 2 * padding) / Math.max(bottom - top, 1e-3),
+    );
+    return { base, left: (this.width - (right + left) * base) / 2, top: (this.height - (bottom + top) * base) / 2 };
   }
 
-  /** Screen pixels = place × scale + (right, down). */
-  private projection(): { scale: number; right: number; down: number } {
+  private padding(): number {
+    return Math.min(PADDING, this.width / 10);
+  }
+
+  /** How far the map goes at magnification 1: what is in sight then, and all points. */
+  private world(): [[number, number], [number, number]] {
+    const { base, left, top } = this.fit();
+    const padding = this.padding();
+    return [
+      [Math.min(0, left - padding), Math.min(0, top - padding)],
+      [Math.max(this.width, this.extent[0] * base + left + padding), Math.max(this.height, this.extent[1] * base + top + padding)],
+    ];
+  }
+
+  /** That at which all of the map is in sight. */
+  private leastZoom(): number {
+    const [[left, top], [right, bottom]] = this.world();
+    return Math.min(this.width / (right - left), this.height / (bottom - top));
+  }
+
+  /** Of the chosen passages, how many lie outside of the first view. */
+  private outside(): number {
+    if (this.width === 0) return 0;
+    const { base, left, top } = this.fit();
+    return this.shown.nPassages - this.inSight({ scale: base, right: left, down: top });
+  }
+
+  /** Of the chosen passages, how many are on the screen. */
+  private inSight({ scale, right, down }: Projection): number {
+    let n = 0;
+    for (let i = 0; i < this.x.length; i++) {
+      if (!this.shown.passages[i]) continue;
+      const x = this.x[i] * scale + right;
+      const y = this.y[i] * scale + down;
+      if (x >= 0 && y >= 0 && x < this.width && y < this.height) n++;
+    }
+    return n;
+  }
+
+  private areRinged(): boolean {
+    return this.shown.rings && this.inSight(this.projection()) <= MOST_RINGED;
+  }
+
+  private projection(): Projection {
     const { base, left, top } = this.fit();
     const { k, x, y } = this.transform;
     return { scale: k * base, right: k * left + x, down: k * top + y };
   }
 
+  /** The part of the map in sight; null for the first view. */
   private centre(): View["map"] {
-    if (this.transform.k <= 1.0001) return null;
+    const { k, x, y } = this.transform;
+    if (Math.abs(k - 1) < 1e-4 && Math.hypot(x, y) < 0.5) return null;
     const { scale, right, down } = this.projection();
-    return [this.transform.k, (this.width / 2 - right) / scale, (this.height / 2 - down) / scale];
+    return [k, (this.width / 2 - right) / scale, (this.height / 2 - down) / scale];
   }
 
   private follow(transform: ZoomTransform): void {
@@ -270,11 +313,19 @@ export class Plot {
     clearTimeout(this.restTimer);
     this.restTimer = setTimeout(() => {
       this.isMoving = false;
+      this.areNamesOld = true;
       this.request();
       if (this.isCrossShown) this.hoverAt(this.width / 2, this.height / 2, 24);
     }, 120);
     this.setHovered([], 0, 0);
     this.request();
+  }
+
+  private pointAt(x: number, y: number, radius: number): void {
+    if (this.names.at(x, y)) {
+      this.above.style.cursor = "pointer";
+      this.setHovered([], 0, 0);
+    } else this.hoverAt(x, y, radius);
   }
 
   private hoverAt(x: number, y: number, radius: number): void {
@@ -283,8 +334,7 @@ export class Plot {
     const near = this.grid.within(at[0], at[1], radius / scale, (i) => this.shown.passages[i] === 1);
     // Those at the very place of the nearest are told with it.
     const together = near.filter((i) => Math.hypot(this.x[i] - this.x[near[0]], this.y[i] - this.y[near[0]]) * scale < 1.5);
-    const isLabel = this.labelAt(x, y) !== undefined;
-    this.above.style.cursor = near.length > 0 || isLabel ? "pointer" : "grab";
+    this.above.style.cursor = near.length > 0 ? "pointer" : "grab";
     this.setHovered(
       together,
       near.length > 0 ? this.x[near[0]] * scale + right : 0,
@@ -299,14 +349,10 @@ export class Plot {
     this.request("lines");
   }
 
-  private labelAt(x: number, y: number): Placed | undefined {
-    return this.labels.find(({ left, top, width, height }) => x >= left && x <= left + width && y >= top && y <= top + height);
-  }
-
   private click(x: number, y: number): void {
-    const label = this.labelAt(x, y);
-    if (label) {
-      this.told.chooseTheme(label.id, label.isBroader);
+    const name = this.names.at(x, y);
+    if (name) {
+      this.told.chooseTheme(name.id, name.isBroader);
       return;
     }
     this.hoverAt(x, y, 12);
@@ -315,9 +361,9 @@ export class Plot {
 
   private request(what: "all" | "lines" = "all"): void {
     if (what === "all") this.arePointsOld = true;
-    if (this.frame === 0) {
-      this.frame = requestAnimationFrame(() => {
-        this.frame = 0;
+    if (this.drawing === 0) {
+      this.drawing = requestAnimationFrame(() => {
+        this.drawing = 0;
         this.draw();
       });
     }
@@ -325,8 +371,8 @@ export class Plot {
 
   /** At once and all as lines: paper takes these over sharp, and bytes put into a canvas not at all. */
   drawForPaper(): void {
-    cancelAnimationFrame(this.frame);
-    this.frame = 0;
+    cancelAnimationFrame(this.drawing);
+    this.drawing = 0;
     this.drawLines(true);
     this.arePointsOld = true;
   }
@@ -347,11 +393,7 @@ export class Plot {
     below.dataset.points = String(this.x.length);
     below.dataset.zoom = this.transform.k.toFixed(2);
     below.dataset.drawn = isCoarse ? "coarse" : "fine";
-    if (!this.isMoving) {
-      const boxes = this.labels.map(({ left, top, width, height }) => [left, top, width, height].map(Math.round));
-      below.dataset.labels = String(boxes.length);
-      below.dataset.labelBoxes = JSON.stringify(boxes);
-    }
+    if (!this.isMoving) below.dataset.names = this.names.described();
   }
 
   /** In CSS pixels. */
@@ -401,7 +443,7 @@ export class Plot {
   private drawFinely(): void {
     this.prepareLooks();
     const { raster, x, y, density, report } = this;
-    const { passages, nPassages, rings } = this.shown;
+    const { passages, nPassages } = this.shown;
     const n = x.length;
     let { scale, right, down } = this.projection();
     scale *= density;
@@ -416,7 +458,7 @@ export class Plot {
       }
     }
     // Below the points; on a crowded map they would hide what is next to them, and come as it is magnified.
-    if (rings && nPassages / this.transform.k ** 2 <= MOST_RINGED) {
+    if (this.areRinged()) {
       for (let i = 0; i < n; i++) {
         if (passages[i] && report.groupOf[i] >= 0) {
           raster.draw(this.ring, Math.round(x[i] * scale + right), Math.round(y[i] * scale + down), ink);
@@ -471,11 +513,10 @@ export class Plot {
   private drawLines(isForPaper = false): void {
     const { lines: context, density, palette, shown } = this;
     const { scale, right, down } = this.projection();
-    const css = ([red, green, blue]: Colour) => `rgb(${red} ${green} ${blue})`;
     const at = (i: number): [number, number] => [this.x[i] * scale + right, this.y[i] * scale + down];
     context.setTransform(density, 0, 0, density, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
-    if (isForPaper) this.drawPointsAsLines(css, at);
+    if (isForPaper) this.drawPointsAsLines(at);
 
     // The open group: its members joined to the first and ringed.
     const radius = this.radius();
@@ -507,7 +548,7 @@ export class Plot {
       this.circle(x, y, radius + 6);
       this.circle(x, y, radius + 1);
     }
-    this.drawLabels(css);
+    this.drawNames();
     if (this.isCrossShown) {
       const [x, y] = [this.width / 2, this.height / 2];
       context.lineWidth = 1.5;
@@ -525,9 +566,10 @@ export class Plot {
     }
   }
 
-  private drawPointsAsLines(css: (colour: Colour) => string, at: (i: number) => [number, number]): void {
+  private drawPointsAsLines(at: (i: number) => [number, number]): void {
     const { lines: context, palette, shown } = this;
     const radius = this.radius();
+    const areRinged = this.areRinged();
     for (const isShown of [0, 1]) {
       for (let i = 0; i < this.x.length; i++) {
         if (shown.passages[i] !== isShown) continue;
@@ -545,7 +587,7 @@ export class Plot {
         context.strokeStyle = context.fillStyle = css(!isShown ? palette.faint : of < 0 ? palette.muted : palette.marks[hue]);
         if (isShown && of < 0) context.stroke();
         else context.fill();
-        if (isShown && shown.rings && this.report.groupOf[i] >= 0) {
+        if (isShown && areRinged && this.report.groupOf[i] >= 0) {
           context.strokeStyle = css(palette.ink);
           this.circle(x, y, radius + 2.2);
         }
@@ -559,82 +601,18 @@ export class Plot {
     this.lines.stroke();
   }
 
-  private drawLabels(css: (colour: Colour) => string): void {
-    const { lines: context } = this;
-    const { scale, right, down } = this.projection();
-    const family = getComputedStyle(document.body).fontFamily;
-    const isNear = this.transform.k >= 2.5;
-    const labels: Label[] = [];
-    for (const { id, isBroader, label, x, y, themes } of this.middles) {
-      if (!themes.some((theme) => this.themesShown.has(theme)) || (isBroader && isNear)) continue;
-      const { text, width } = this.measured(label, isBroader, family);
-      labels.push({
-        id,
-        isBroader,
-        lines: text,
-        width,
-        height: text.length * LINE_HEIGHT,
-        x: x * scale + right,
-        y: y * scale + down,
-      });
+  /** Where names stand is found once the map rests. */
+  private drawNames(): void {
+    const { shown, width, height } = this;
+    const radius = this.radius();
+    if (this.areNamesOld && !this.isMoving) {
+      const wanted = { passages: shown.passages, areBroaderNamed: this.transform.k < NEAR, areMarked: shown.colour === "theme" };
+      this.names.place(wanted, this.projection(), { width, height }, radius);
+      this.areNamesOld = false;
     }
-    // Names are to be read between the points, not to hide them.
-    const most = Math.max(6, Math.floor((this.width * this.height) / PIXELS_A_LABEL));
-    this.labels = place(labels, most, this.width, this.height, (left, top, width, height) =>
-      this.grid.count((left - right) / scale, (top - down) / scale, (left + width - right) / scale, (top + height - down) / scale),
-    );
-    for (const label of this.labels) {
-      const sprite = this.sprite(label, family, css);
-      // At whole pixels, so that letters stay sharp.
-      const [left, top] = [label.left - EDGE, label.top - EDGE].map((at) => Math.round(at * this.density) / this.density);
-      context.drawImage(sprite, left, top, sprite.width / this.density, sprite.height / this.density);
-    }
+    this.names.draw(this.lines, this.density, this.palette, this.projection(), { width, height }, radius);
   }
-
-  /** A label as a picture with an edge around it, drawn once: outlined text is slow to draw. */
-  private sprite(label: Placed, family: string, css: (colour: Colour) => string): HTMLCanvasElement {
-    const { id, isBroader, lines: text, width, height } = label;
-    const key = `${isBroader} ${id}`;
-    const known = this.sprites.get(key);
-    if (known) return known;
-    const { palette, density } = this;
-    const sprite = document.createElement("canvas");
-    sprite.width = Math.ceil((width + 2 * EDGE) * density);
-    sprite.height = Math.ceil((height + 2 * EDGE) * density);
-    const context = sprite.getContext("2d")!;
-    context.setTransform(density, 0, 0, density, EDGE * density, EDGE * density);
-    context.font = font(isBroader, family);
-    context.lineJoin = "round";
-    context.textBaseline = "middle";
-    context.textAlign = "center";
-    context.strokeStyle = css(palette.background);
-    context.fillStyle = css(isBroader || this.shown.colour === "source" ? palette.ink : palette.marks[mark(id).hue]);
-    context.lineWidth = 4.5;
-    text.forEach((line, i) => {
-      context.strokeText(line, width / 2, (i + 0.5) * LINE_HEIGHT);
-      context.fillText(line, width / 2, (i + 0.5) * LINE_HEIGHT);
-    });
-    this.sprites.set(key, sprite);
-    return sprite;
-  }
-
-  /** A label in lines and as wide as the longest of them; measured once. */
-  private measured(label: string, isBroader: boolean, family: string): { text: string[]; width: number } {
-    const key = `${isBroader} ${label}`;
-    const known = this.measures.get(key);
-    if (known) return known;
-    const { lines: context } = this;
-    context.font = font(isBroader, family);
-    const measure = (line: string) => context.measureText(line).width;
-    const text = lines(label, LABEL_WIDTH, measure);
-    const made = { text, width: Math.max(...text.map(measure)) };
-    this.measures.set(key, made);
-    return made;
-  }
-
 }
-
-const font = (isBroader: boolean, family: string): string => (isBroader ? `italic 600 14px ${family}` : `600 12.5px ${family}`);
 
 /** Places in shares of the larger side, y downwards, from the corner of what is used of the map. */
 function unitPlaces(x: Float32Array, y: Float32Array): [Float32Array, Float32Array, [number, number]] {
@@ -645,38 +623,5 @@ function unitPlaces(x: Float32Array, y: Float32Array): [Float32Array, Float32Arr
     x.map((at) => (at - left) / side),
     y.map((at) => (top - at) / side),
     [(right - left) / side, (top - bottom) / side],
-  ];
-}
-
-function span(values: Float32Array): [number, number] {
-  let least = Infinity;
-  let most = -Infinity;
-  for (const value of values) {
-    if (value < least) least = value;
-    if (value > most) most = value;
-  }
-  return [least, most];
-}
-
-/** Where each theme's name belongs: the median of its passages. Broader themes first, then by size. */
-function middles(report: Report, x: Float32Array, y: Float32Array) {
-  const places = new Map<number, [number[], number[]]>();
-  for (let i = 0; i < x.length; i++) {
-    const theme = report.themeOf[i];
-    if (theme < 0) continue;
-    let of = places.get(theme);
-    if (!of) places.set(theme, (of = [[], []]));
-    of[0].push(x[i]);
-    of[1].push(y[i]);
-  }
-  const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-  const of = (id: number, isBroader: boolean, label: string, themes: number[]) => {
-    const xs = themes.flatMap((theme) => places.get(theme)?.[0] ?? []);
-    const ys = themes.flatMap((theme) => places.get(theme)?.[1] ?? []);
-    return xs.length === 0 ? [] : [{ id, isBroader, label, themes, x: median(xs), y: median(ys) }];
-  };
-  return [
-    ...report.broader.flatMap(({ parent, label, themes }) => of(parent, true, label, themes)),
-    ...(report.themes ?? []).flatMap(({ cluster_id, label }) => of(cluster_id, false, label, [cluster_id])),
   ];
 }

@@ -32,7 +32,7 @@ export interface View {
   themes: (typeof THEME_ORDERS)[number];
   groups: (typeof GROUP_ORDERS)[number];
   sources: (typeof SOURCE_ORDERS)[number];
-  /** The part of the map in sight: magnification, and the centre in shares of the whole map. */
+  /** The part of the map in sight, null for the first view: magnification of that, and the centre in shares of the whole map. */
   map: [number, number, number] | null;
   scheme: (typeof SCHEMES)[number];
 }
@@ -103,7 +103,7 @@ export function fromFragment(fragment: string, report: Report): View {
     themes: oneOf("themes", THEME_ORDERS, "size"),
     groups: oneOf("groups", GROUP_ORDERS, "telling"),
     sources: oneOf("sources", SOURCE_ORDERS, "order"),
-    map: map.length === 3 && map.every(Number.isFinite) && map[0] >= 1 && map[0] <= 64 ? [map[0], map[1], map[2]] : null,
+    map: map.length === 3 && map.every(Number.isFinite) && map[0] > 0 ? [map[0], map[1], map[2]] : null,
     scheme: oneOf("scheme", SCHEMES, "auto"),
   };
 }

@@ -67,7 +67,7 @@ await inScratchFolder(async (folder) => {
     const megabytes = (await stat(path)).size / 1e6;
     for (const density of [1, 2]) {
       const { page, noted, close } = await open(browser, path, { density });
-      await page.locator(".map-points[data-labels]").waitFor();
+      await page.locator(".map-points[data-names]").waitFor();
       const toMap = await page.evaluate(() => {
         const [navigation] = performance.getEntriesByType("navigation");
         const paint = performance.getEntriesByName("first-contentful-paint")[0];

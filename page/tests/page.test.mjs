@@ -95,6 +95,9 @@ describe("the page", () => {
       for (const head of await page.locator(".group-head").all().then((all) => all.slice(0, 1))) await head.click();
       await page.locator("#passages .place .link").first().click();
       await page.locator("aside.context").waitFor();
+      for (const cell of await page.locator(".heat td button").all()) {
+        assert.ok((await cell.boundingBox()).height < 40, "a number of the heat map is broken into lines");
+      }
       const excess = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
       assert.ok(excess <= 0, `${path}: ${excess} pixels too wide`);
       assert.deepEqual(noted.errors, []);
@@ -131,6 +134,8 @@ describe("the page", () => {
   test("a page that holds a part of the report says so, and counts as the report does", async () => {
     const { page, noted, close } = await open(browser, paths.part);
     assert.match(await page.locator(".header").innerText(), /a part of the report: 600 of 1,800 passages, the texts of 600 of 1,800 passages, 42 of 126 groups/);
+    assert.match(await page.locator(".figures div", { hasText: "Duplicate groups" }).innerText(), /126\s+boilerplate among them; 42 in this page/);
+    assert.match(await page.locator("#duplicates .lead").innerText(), /^41 groups in this page, .*; pairs in all: /);
     assert.doesNotMatch(await page.locator(".theme .size").first().innerText(), /of/);
     await page.locator(".group-head").first().click();
     assert.match(await page.locator(".group-body").innerText(), /\d of its \d+ passages are in this page/);
@@ -167,24 +172,6 @@ describe("the page", () => {
     await page.keyboard.press("0");
     await page.locator('.map-points[data-zoom="1.00"]').waitFor();
     assert.equal(await points.getAttribute("data-points"), "1500");
-    await close();
-  });
-
-  test("labels on the map do not cover each other, and choose their theme", async () => {
-    const { page, close } = await open(browser, paths.whole);
-    await page.locator(".map-points[data-labels]").waitFor();
-    const boxes = JSON.parse(await page.locator(".map-points").getAttribute("data-label-boxes"));
-    assert.ok(boxes.length > 3, `${boxes.length} labels`);
-    for (const [i, a] of boxes.entries()) {
-      for (const b of boxes.slice(i + 1)) {
-        const isApart = a[0] + a[2] <= b[0] || b[0] + b[2] <= a[0] || a[1] + a[3] <= b[1] || b[1] + b[3] <= a[1];
-        assert.ok(isApart, `${a} covers ${b}`);
-      }
-    }
-    const map = page.locator(".map-lines");
-    const [left, top, width, height] = boxes[0];
-    await map.click({ position: { x: left + width / 2, y: top + height / 2 } });
-    await page.locator(".chip").waitFor();
     await close();
   });
 

@@ -118,7 +118,7 @@ describe("the page of seeds/", () => {
     await map.scrollIntoViewIfNeeded();
     const position = await page.locator(".map-points").evaluate((canvas) => {
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-      const boxes = JSON.parse(canvas.dataset.labelBoxes);
+      const boxes = JSON.parse(canvas.dataset.names).map(({ box }) => box);
       for (let at = 0; at < data.length; at += 4) {
         const [x, y] = [(at / 4) % canvas.width, Math.floor(at / 4 / canvas.width)];
         const isColoured = Math.max(data[at], data[at + 1], data[at + 2]) - Math.min(data[at], data[at + 1], data[at + 2]) > 60;
