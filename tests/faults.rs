@@ -5,8 +5,9 @@
 mod common;
 
 use common::{done, run, runtime_library, seeds, shown, stderr};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_refrain");
 
@@ -56,7 +57,7 @@ fn a_full_or_read_only_cache_folder_costs_the_store_and_nothing_else() {
 }
 
 /// A run that takes a while, as soon as it has embedded something; and its cache folder.
-fn at_work(folder: &Path) -> (std::process::Child, std::path::PathBuf) {
+fn at_work(folder: &Path, errors: impl Into<Stdio>) -> (Child, PathBuf) {
     let cache = folder.join("cache");
     // Whoever runs the tests may ignore the signal, and what is started inherits that.
     let mut child = Command::new("env")
@@ -64,12 +65,16 @@ fn at_work(folder: &Path) -> (std::process::Child, std::path::PathBuf) {
         .args(["report", &seeds(), "--batch-tokens", "64", "--onnxruntime", &runtime_library()])
         .args(["--cache-dir", shown(&cache), "-o", shown(&folder.join("report"))])
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
+        .stderr(errors)
         .spawn()
         .unwrap();
     let n_rows = || refrain::embedding::Store::open(&cache).and_then(|store| store.n_rows()).unwrap_or(0);
     while n_rows() == 0 && child.try_wait().unwrap().is_none() {}
     (child, cache)
+}
+
+fn interrupt(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }
 
 fn entries(folder: &Path) -> Vec<String> {
@@ -82,19 +87,36 @@ fn entries(folder: &Path) -> Vec<String> {
 #[test]
 fn an_interrupted_run_leaves_nothing_half_written_and_says_how_to_go_on() {
     let folder = tempfile::tempdir().unwrap();
-    let (child, _) = at_work(folder.path());
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let (child, _) = at_work(folder.path(), Stdio::piped());
+    interrupt(&child);
     let output = child.wait_with_output().unwrap();
-    assert!(killed.success());
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("interrupted") && stderr(&output).contains("the same command"));
     assert_eq!(entries(folder.path()), ["cache"]);
 }
 
 #[test]
+fn a_second_interrupt_ends_a_run_that_cannot_end_tidily() {
+    let folder = tempfile::tempdir().unwrap();
+    // The last message cannot be written while this pipe is full, and nobody reads from it.
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let (mut child, _) = at_work(folder.path(), writer.try_clone().unwrap());
+    std::thread::spawn(move || std::io::copy(&mut std::io::repeat(b' '), &mut writer));
+    interrupt(&child);
+    while entries(folder.path()) != ["cache"] {}
+    assert_eq!(child.try_wait().unwrap(), None, "the first one ended it already");
+    interrupt(&child);
+    let (ended, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || ended.send(child.wait().unwrap().code()));
+    let code = end.recv_timeout(Duration::from_secs(60)).expect("it ends at once");
+    drop(reader);
+    assert_eq!(code, Some(130));
+}
+
+#[test]
 fn what_a_killed_run_has_left_goes_with_the_next() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut child, cache) = at_work(folder.path());
+    let (mut child, cache) = at_work(folder.path(), Stdio::null());
     child.kill().unwrap();
     child.wait().unwrap();
     let left = entries(folder.path());
