@@ -146,7 +146,7 @@ impl<'a> Join<'a> {
 /// Where shingles stand in the prefixes of sets.
 #[derive(Default)]
 struct Index {
-    /// Where the entries of each cell begin, and the end.
+    /// Where the entries of each cell begin, and twice the end.
     starts: Vec<usize>,
     entries: Vec<Entry>,
 }
@@ -163,21 +163,22 @@ impl Index {
     /// Of prefixes, in the order of their ranks; the entries of each cell are in that order too.
     fn of<'a>(prefixes: impl Iterator<Item = &'a [u64]> + Clone) -> Self {
         let n_entries: usize = prefixes.clone().map(<[u64]>::len).sum();
-        let n_cells = n_entries.next_power_of_two();
-        let mut index = Self { starts: vec![0; n_cells + 1], entries: vec![Entry::default(); n_entries] };
-        // Cell c is counted at c + 1; the sums are where the cells begin, and `ends` moves from there to
-        // their ends as they are filled.
+        // One or two entries to a cell.
+        let n_cells = (n_entries / 2).next_power_of_two();
+        let mut index = Self { starts: vec![0; n_cells + 2], entries: vec![Entry::default(); n_entries] };
+        // Cell c is counted at c + 2. The sums are where the cells begin, each at c + 1, and move from there to their ends as
+        // they are filled: where the next begins.
         for &shingle in prefixes.clone().flatten() {
             let cell = index.cell(shingle);
-            index.starts[cell + 1] += 1;
+            index.starts[cell + 2] += 1;
         }
         for cell in 0..n_cells {
-            index.starts[cell + 1] += index.starts[cell];
+            index.starts[cell + 2] += index.starts[cell + 1];
         }
-        let mut ends = index.starts.clone();
         for (rank, prefix) in (0..).zip(prefixes) {
             for (place, &shingle) in (0..).zip(prefix) {
-                let end = &mut ends[index.cell(shingle)];
+                let cell = index.cell(shingle);
+                let end = &mut index.starts[cell + 1];
                 index.entries[*end] = Entry { rank, place, tag: tag(shingle) };
                 *end += 1;
             }
@@ -186,7 +187,7 @@ impl Index {
     }
 
     fn cell(&self, shingle: u64) -> usize {
-        shingle as usize & (self.starts.len() - 2)
+        shingle as usize & (self.starts.len() - 3)
     }
 
     /// Where a shingle stands, by rank; now and then another of the same cell and tag.

@@ -4,10 +4,11 @@
 //! five characters do.
 //!
 //! Shingles are numbers that sort the rare ones first, which is what the joins need. The order is
-//! part of the number, and how rare a shingle is need be known only roughly: a count for each of as
-//! many cells as there are shingles, shared by those that fall into one cell.
+//! part of the number, and how rare a shingle is need be known only roughly: a count for each of half as
+//! many cells as there are shingles or more, shared by those that fall into one cell.
 
 use super::normal::normalised;
+use crate::similarity::in_order;
 use rayon::prelude::*;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
@@ -53,22 +54,19 @@ impl Shared {
 impl ShingleSets {
     pub fn of_all<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
         let texts: Vec<&str> = texts.collect();
-        let parts: Vec<Self> = texts.par_chunks(AT_ONCE).map(Self::in_any_order).collect();
-        let n_shingles = parts.iter().map(|part| part.shingles.len()).sum();
-        let mut all = Self {
-            shingles: Vec::with_capacity(n_shingles),
-            starts: Vec::with_capacity(texts.len() + 1),
-            n_words: Vec::with_capacity(texts.len()),
-        };
-        all.starts.push(0);
-        for mut part in parts {
-            let before = all.shingles.len();
-            all.shingles.append(&mut part.shingles);
-            all.starts.extend(part.starts.iter().skip(1).map(|start| before + start));
-            all.n_words.append(&mut part.n_words);
-        }
+        let mut all = Self { starts: vec![0], ..Self::default() };
+        // Some at a time: all parts beside the whole would be twice the memory.
+        let part = |texts| vec![Self::in_any_order(texts)];
+        in_order(texts.chunks(AT_ONCE), part, |parts| parts.iter().for_each(|part| all.append(part)));
         all.sort_rare_first();
         all
+    }
+
+    fn append(&mut self, part: &Self) {
+        let before = self.shingles.len();
+        self.shingles.extend_from_slice(&part.shingles);
+        self.starts.extend(part.starts.iter().skip(1).map(|start| before + start));
+        self.n_words.extend_from_slice(&part.n_words);
     }
 
     /// A part: sets without copies of a shingle, shingles by hash.
@@ -88,7 +86,8 @@ impl ShingleSets {
     }
 
     fn sort_rare_first(&mut self) {
-        let n_cells = self.shingles.len().next_power_of_two();
+        // One or two shingles to a cell: 2 to 4 bytes for each.
+        let n_cells = (self.shingles.len() / 2).next_power_of_two();
         let cells: Vec<AtomicU32> = (0..n_cells).into_par_iter().map(|_| AtomicU32::new(0)).collect();
         let cell = |shingle: u64| &cells[shingle as usize & (n_cells - 1)];
         self.shingles.par_iter().for_each(|&shingle| {
