@@ -39,7 +39,9 @@ pub fn run<T: Send + 'static>(
             match done.recv_timeout(PATIENCE) {
                 Ok(result) => return result.map_err(|error| errors::raised(&error)),
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Err(interrupt) = Python::attach(Python::check_signals) {
+                    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is of one lifetime")]
+                    let handled = Python::attach(|py| py.check_signals());
+                    if let Err(interrupt) = handled {
                         if watch.stop() {
                             done.recv().ok();
                         }
