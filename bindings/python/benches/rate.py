@@ -41,9 +41,10 @@ numpy.save(sys.argv[2], refrain.Embedder(no_cache=True).embed(texts))
 
 
 def different_texts(n: int) -> list[str]:
-    """Lines of seeds/ of 40 to 1500 characters, again and again, each time with another number at the end."""
+    """Lines of seeds/ again and again, each time with another number at the end; none too long for the model, since the
+    program cuts such a text in two."""
     lines = [line.strip() for file in sorted((ROOT / "seeds").iterdir()) for line in file.read_text("utf-8").splitlines()]
-    lines = list(dict.fromkeys(line for line in lines if 40 <= len(line) <= 1500))
+    lines = list(dict.fromkeys(line for line in lines if 40 <= len(line) <= 900))
     return [f"{lines[i % len(lines)]} {i}" for i in range(n)]
 
 
@@ -61,7 +62,7 @@ def whole_job(texts: Path, folder: Path) -> dict[str, Callable[[], float]]:
     }
 
 
-def warm_pass(texts: Path, n: int) -> dict[str, Callable[[], float]]:
+def warm_pass(texts: Path) -> dict[str, Callable[[], float]]:
     given = [json.loads(line)["text"] for line in texts.read_text("utf-8").splitlines()]
     embedder = refrain.Embedder(no_cache=True)
     embedder.embed(given)
@@ -72,7 +73,7 @@ def warm_pass(texts: Path, n: int) -> dict[str, Callable[[], float]]:
     def program() -> float:
         command = [PROGRAM, "bench", passages, "--repeats", "1", "--format", "json", "--onnxruntime", LIBRARY]
         result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["results"][0]
-        return n / result["passages_per_second"]["median"] * result["n_passages"] / n
+        return result["n_passages"] / result["passages_per_second"]["median"]
 
     def python() -> float:
         start = time.perf_counter()
@@ -111,7 +112,7 @@ def main() -> None:
         texts.write_text("".join(json.dumps({"text": text}) + "\n" for text in different_texts(n)), "utf-8")
         job = rates(n, arguments.rounds, whole_job(texts, Path(folder)))
         is_same = np.array_equal(np.load(Path(folder, "program.npy")), np.load(Path(folder, "python.npy")))
-        warm = rates(n, arguments.rounds, warm_pass(texts, n))
+        warm = rates(n, arguments.rounds, warm_pass(texts))
     flags = Path("/proc/cpuinfo").read_text().split()
     cpu = next(line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line)
     features = [feature for feature in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if feature in flags]
@@ -121,7 +122,7 @@ def main() -> None:
 {cpu}, {len(os.sched_getaffinity(0))} cores, {", ".join(features)}; Linux, Python {platform.python_version()}, NumPy
 {np.__version__}, refrain {refrain.__version__}. Written by `bindings/python/benches/rate.py`, which says how.
 
-{n} different texts: the lines of `seeds/` that have 40 to 1500 characters, each time with another number at the end. Texts/s,
+{n} different texts: the lines of `seeds/` that have 40 to 900 characters, each time with another number at the end. Texts/s,
 the median of {arguments.rounds} rounds and each of them, in turns; the ratio is the median of the rounds' ratios.
 
 | | `refrain` | Python | Python / `refrain` |

@@ -52,7 +52,8 @@ def test_rows_come_in_many_ways(given: Callable[[np.ndarray], object], rows: np.
 
 def test_options(rows: np.ndarray) -> None:
     assert len(refrain.cluster(rows, k=(2, 5), threads=1).sizes) in range(2, 6)
-    assert len(refrain.cluster(rows, init=rows[:6]).sizes) == 6
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    assert len(refrain.cluster(rows, init=unit[:6]).sizes) == 6
     assert (refrain.cluster(rows, k=6, outliers=0.1).assignment == -1).sum() == 30
     assert refrain.cluster(rows, k=6, algorithm="linfa").n_iterations is None
     with pytest.warns(refrain.RefrainWarning, match="few for 50 clusters"):

@@ -19,7 +19,8 @@ def test_pairs_are_the_reports(report: refrain.Report, texts: list[str], embedde
         assert found.pairs.column_names == PAIR
         assert pa.table(found.pairs) == expected
     passages = pa.table(report.passages)
-    assert found.group_of.tolist() == passages["duplicate_group"].fill_null(-1).to_pylist()
+    in_report = passages["duplicate_group"].to_pylist()
+    assert found.group_of.tolist() == [-1 if group is None else group for group in in_report]
     groups = pa.table(found.groups).to_pylist()
     for number, group in enumerate(groups):
         assert group["members"] == np.flatnonzero(found.group_of == number).tolist()

@@ -33,7 +33,7 @@ interrupted(refrain.Embedder.embed)(embedder, texts)""",
 rows = numpy.random.default_rng(42).normal(size=(100_000, 128)).astype(numpy.float32)
 interrupted(refrain.cluster)(rows, k=2_000, init="kmeans++")""",
     "a report": """
-interrupted(refrain.report)("{corpus}", output="{output}", no_cache=True)""",
+interrupted(refrain.report)(sys.argv[1], output=sys.argv[2], no_cache=True)""",
 }
 
 
@@ -41,8 +41,8 @@ interrupted(refrain.report)("{corpus}", output="{output}", no_cache=True)""",
 def test_ctrl_c_ends_it(call: str, tmp_path: Path) -> None:
     corpus, output = tmp_path / "corpus.txt", tmp_path / "out" / "report"
     corpus.write_text("\n\n".join(f"{i} " + "a paragraph that is unlike the others " * 20 for i in range(20_000)))
-    script = SCRIPT.format(call=CALLS[call].format(corpus=corpus, output=output))
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    script = SCRIPT.format(call=CALLS[call])
+    run = subprocess.run([sys.executable, "-c", script, corpus, output], capture_output=True, text=True)
     assert run.stderr.rstrip().endswith("KeyboardInterrupt"), run.stderr
     assert run.returncode == -2 and run.stdout == ""
     assert not output.parent.exists() or list(output.parent.iterdir()) == []

@@ -39,7 +39,7 @@ def test_options_are_the_command_lines(cli: Callable[..., str], tmp_path: Path) 
         *("report", SEEDS, "-o", tmp_path / "program", "-k", "3..6", "--restarts", 2, "--seed", 7, "--outliers", 0.1),
         *("--segment", "line", "--min-chars", 60, "--exclude", "*004*", "--kinds", "exact,near", "--min-group", 3),
         *("--threshold", 0.95, "--across-sources", "--max-pairs", 1000, "--boilerplate", 0.5, "--html", "full"),
-        *("--input-format", "json", "--max-iterations", 50, "--train-per-cluster", 100, "--init", "random"),
+        *("--input-format", "text", "--max-iterations", 50, "--train-per-cluster", 100, "--init", "random"),
     )
     refrain.report(
         Path(SEEDS),
@@ -58,7 +58,7 @@ def test_options_are_the_command_lines(cli: Callable[..., str], tmp_path: Path) 
         max_pairs=1000,
         boilerplate=0.5,
         html="full",
-        input_format="json",
+        input_format="text",
         max_iterations=50,
         train_per_cluster=100,
         init="random",

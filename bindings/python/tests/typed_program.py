@@ -6,7 +6,7 @@ from typing import assert_type
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 
 import refrain
 from refrain.options import ReportOptions

@@ -5,6 +5,8 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+__all__ = ["Clustering", "Duplicates", "Embedder", "Report", "Table", "__version__", "cluster", "duplicates", "report"]
+
 __version__: str
 
 @final
