@@ -113,6 +113,8 @@ pub struct Embedder {
     /// What to run it on: first what it is loaded on, or will be tried on next.
     candidates: Vec<(Provider, Precision)>,
     engine: Option<Engine>,
+    /// Made when it is first wanted, from a copy of the tokenizer.
+    counter: Option<TokenCounter>,
 }
 
 impl Embedder {
@@ -124,7 +126,7 @@ impl Embedder {
     pub fn new(model: Model, runtime: Runtime, options: EmbeddingOptions) -> Result<Self> {
         options.check(&model)?;
         let candidates = candidates(options.provider, options.precision, &runtime)?;
-        Ok(Self { model, runtime, options, candidates, engine: None })
+        Ok(Self { model, runtime, options, candidates, engine: None, counter: None })
     }
 
     /// The model.
@@ -231,7 +233,10 @@ impl Embedder {
         progress: &dyn Progress,
         warnings: &mut Vec<Warning>,
     ) -> Result<Embedded> {
-        let counter = self.model.token_counter()?;
+        let counter = match &mut self.counter {
+            Some(counter) => counter,
+            none => none.insert(self.model.token_counter()?),
+        };
         let lengths: Vec<usize> = texts.par_iter().map(|text| counter.n_tokens(text)).collect();
         let max_tokens = counter.max_tokens();
         let n_texts = lengths.iter().filter(|&&length| length > max_tokens).count();
