@@ -43,7 +43,8 @@ numpy.save(sys.argv[2], refrain.Embedder(no_cache=True).embed(texts))
 def different_texts(n: int) -> list[str]:
     """Lines of seeds/ again and again, each time with another number at the end; none too long for the model (600 Latin
     letters are not), since the program cuts such a text in two."""
-    lines = [line.strip() for file in sorted((ROOT / "seeds").iterdir()) for line in file.read_text("utf-8").splitlines()]
+    # The program takes the marks of a list for no part of the text.
+    lines = [line.strip().lstrip("-•* ") for file in sorted((ROOT / "seeds").iterdir()) for line in file.read_text("utf-8").splitlines()]
     lines = list(dict.fromkeys(line for line in lines if 40 <= len(line) <= 600 and is_prose(line)))
     return [f"{lines[i % len(lines)]} {i}" for i in range(n)]
 
@@ -127,7 +128,7 @@ def main() -> None:
 {cpu}, {len(os.sched_getaffinity(0))} cores, {", ".join(features)}; Linux, Python {platform.python_version()}, NumPy
 {np.__version__}, refrain {refrain.__version__}. Written by `bindings/python/benches/rate.py`, which says how.
 
-{n} different texts: the lines of `seeds/` of prose that have 40 to 600 characters, each time with another number at the end. Texts/s, the
+{n} different texts: the lines of prose in `seeds/` that have 40 to 600 characters, each time with another number at the end. Texts/s, the
 median of {arguments.rounds} rounds and each of them, in turns; the ratio is the median of the rounds' ratios.
 
 | | `refrain` | Python | Python / `refrain` |
