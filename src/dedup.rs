@@ -9,7 +9,7 @@ mod date;
 
 use crate::document::{self, Document};
 use crate::duplicate::{self, Dispensable, DuplicateOptions, Duplicates, ExactClasses, Kind, Links, Passages, digest};
-use crate::embedding::{self, Model, Runtime};
+use crate::embedding::{Embedder, Model, Runtime};
 use crate::passage::{self, Passage};
 use crate::source::Input;
 use crate::{Error, Inputs, Options, Progress, Result, Stage, Warning, report};
@@ -190,6 +190,7 @@ pub fn dedup(paths: &[String], options: &Options, dedup: DedupOptions, progress:
     };
     let runtime = Runtime::find(&options.runtime, progress)?;
     let counter = model.token_counter()?;
+    let mut embedder = Embedder::new(model, runtime, options.embedding.clone())?;
     let mut known = KnownRows::default();
     let (mut n_rounds, mut n_passages) = (0, 0);
     loop {
@@ -202,9 +203,7 @@ pub fn dedup(paths: &[String], options: &Options, dedup: DedupOptions, progress:
         n_rounds += 1;
         let texts: Vec<&str> = passages.iter().map(|passage| passage.text(&cleaning.documents)).collect();
         let rows = known.rows(&texts, &passages, |texts, n_tokens| {
-            let embedded =
-                embedding::embed(&model, &runtime, texts, n_tokens, &options.embedding, progress, &mut warnings)?;
-            Ok(embedded.rows)
+            Ok(embedder.embed(texts, n_tokens, progress, &mut warnings)?.rows)
         })?;
         progress.start(Stage::Duplicates, 0);
         let found = cleaning.find(&passages, &texts, &rows, &duplicate, dedup)?;

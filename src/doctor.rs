@@ -4,7 +4,7 @@ use crate::flags::EngineFlags;
 use crate::watch::Watch;
 use anyhow::{Context, bail};
 use refrain::Silent;
-use refrain::embedding::{self, AddedModel, EmbeddingOptions, Model, Runtime, Store};
+use refrain::embedding::{self, AddedModel, Embedder, EmbeddingOptions, Model, Runtime, Store};
 use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
@@ -102,7 +102,8 @@ fn verify(model: &Model, runtime: &Runtime, engine: &EngineFlags) -> anyhow::Res
     let n_tokens = PROBES.map(|text| counter.n_tokens(text) as u32);
     let options = EmbeddingOptions { store: None, ..engine.embedding() };
     let mut warnings = Vec::new();
-    let embedded = embedding::embed(model, runtime, &PROBES, &n_tokens, &options, &Silent, &mut warnings)?;
+    let embedded =
+        Embedder::new(model.clone(), runtime.clone(), options)?.embed(&PROBES, &n_tokens, &Silent, &mut warnings)?;
     let rows = embedded.rows;
     let cosine = |a: usize, b: usize| rows.row(a).dot(&rows.row(b));
     let (alike, unlike) = (cosine(0, 1), cosine(0, 2));

@@ -34,8 +34,10 @@ pub use runtime::{Runtime, RuntimeError, RuntimeOptions, cache_folder};
 pub use settings::{Architecture, ModelSettings, PoolingMethod};
 pub use store::{Store, StoreError};
 
+use crate::passage::LengthMeasure;
 use crate::{Error, Progress, Result, Stage, Warning};
 use ndarray::{Array2, ArrayView1, s};
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use store::RowMaker;
@@ -103,69 +105,87 @@ pub struct EmbeddingCounts {
     pub n_tokens_computed: usize,
 }
 
-/// Embeds texts with a model. `n_tokens` are their lengths as [`TokenCounter`] counts them.
-///
-/// Providers are tried in turn, the best first; for each, the store is asked for the rows before the
-/// model is loaded. What is wrong with a provider or with the store is a warning.
-///
-/// # Errors
-/// [`Error::Model`] if the model's files cannot be used, [`Error::Inference`] if it fails on a batch.
-///
-/// # Panics
-/// If `texts` and `n_tokens` differ in length.
-pub fn embed(
-    model: &Model,
-    runtime: &Runtime,
-    texts: &[&str],
-    n_tokens: &[u32],
-    options: &EmbeddingOptions,
-    progress: &dyn Progress,
-    warnings: &mut Vec<Warning>,
-) -> Result<Embedded> {
-    assert_eq!(texts.len(), n_tokens.len(), "a length for each text");
-    options.check(model)?;
-    warnings.extend(
-        model
-            .dynamic_quantization()
-            .map(|operators| Warning::DynamicQuantization { model: model.name.clone(), operators }),
-    );
-    let (distinct, row_of) = distinct(texts);
-    let of_distinct: Vec<&str> = distinct.iter().map(|&i| texts[i]).collect();
-    let lengths: Vec<usize> = distinct.iter().map(|&i| n_tokens[i] as usize).collect();
-    let candidates = candidates(options.provider, options.precision, runtime)?;
-    let mut store = options.store.as_deref().and_then(|cache| open_store(cache, warnings));
-    let mut refused = None;
-    for (i, &(provider, precision)) in candidates.iter().enumerate() {
-        let maker = RowMaker::new(model, precision);
-        // A row for each text from the start, so that there is never a second copy of them.
-        let mut known = Known { array: Array2::zeros((0, 0)), n: texts.len(), is_missing: vec![true; distinct.len()] };
-        known.find(&mut store, options.store.as_deref(), &maker, &distinct, &of_distinct, warnings)?;
-        let n_missing = known.is_missing.iter().filter(|missing| **missing).count();
-        let mut filled = None;
-        tracing::debug!(
-            provider = provider.name(),
-            precision = precision.name(),
-            n_from_store = distinct.len() - n_missing,
-            n_missing,
-            "embedding"
+/// A model and what runs it. The model is loaded when a row is first wanted that the store does not have, and stays loaded.
+pub struct Embedder {
+    model: Model,
+    runtime: Runtime,
+    options: EmbeddingOptions,
+    /// What to run it on: first what it is loaded on, or will be tried on next.
+    candidates: Vec<(Provider, Precision)>,
+    engine: Option<Engine>,
+    /// Made when it is first wanted, from a copy of the tokenizer.
+    counter: Option<TokenCounter>,
+}
+
+impl Embedder {
+    /// Nothing is loaded yet.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a dynamically quantised model that is not allowed, [`Error::Option`] for a precision that the
+    /// provider does not have.
+    pub fn new(model: Model, runtime: Runtime, options: EmbeddingOptions) -> Result<Self> {
+        options.check(&model)?;
+        let candidates = candidates(options.provider, options.precision, &runtime)?;
+        Ok(Self { model, runtime, options, candidates, engine: None, counter: None })
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Embeds texts. `n_tokens` are their lengths as [`TokenCounter`] counts them.
+    ///
+    /// Providers are tried in turn, the best first; for each, the store is asked for the rows before the
+    /// model is loaded. What is wrong with a provider or with the store is a warning.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the model's files cannot be used, [`Error::Inference`] if it fails on a batch,
+    /// [`Error::Stopped`] if `progress` says so.
+    ///
+    /// # Panics
+    /// If `texts` and `n_tokens` differ in length.
+    pub fn embed(
+        &mut self,
+        texts: &[&str],
+        n_tokens: &[u32],
+        progress: &dyn Progress,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Embedded> {
+        assert_eq!(texts.len(), n_tokens.len(), "a length for each text");
+        let dynamic = self.model.dynamic_quantization();
+        warnings.extend(
+            dynamic.map(|operators| Warning::DynamicQuantization { model: self.model.name.clone(), operators }),
         );
-        if n_missing > 0 {
-            progress.start(Stage::Model, 0);
-            let engine = Engine::load(model, runtime, provider, precision, options.threads, options.batching);
-            progress.finish();
-            match engine {
-                Ok(engine) => filled = Some(engine),
-                Err(error) if i + 1 == candidates.len() => return Err(error),
-                Err(error) => {
-                    refused = Some((provider.name().to_owned(), error.to_string()));
-                    continue;
-                }
+        let (distinct, row_of) = distinct(texts);
+        let of_distinct: Vec<&str> = distinct.iter().map(|&i| texts[i]).collect();
+        let lengths: Vec<usize> = distinct.iter().map(|&i| n_tokens[i] as usize).collect();
+        let mut store = self.options.store.as_deref().and_then(|cache| open_store(cache, warnings));
+        // Until a provider takes the model, the next is tried, and the store asked for rows of its precision.
+        let (maker, mut rows, is_missing) = loop {
+            let (provider, precision) = self.candidates[0];
+            let maker = RowMaker::new(&self.model, precision);
+            // A row for each text from the start, so that there is never a second copy of them.
+            let mut known =
+                Known { array: Array2::zeros((0, 0)), n: texts.len(), is_missing: vec![true; distinct.len()] };
+            known.find(&mut store, self.options.store.as_deref(), &maker, &distinct, &of_distinct, warnings)?;
+            let n_missing = known.is_missing.iter().filter(|missing| **missing).count();
+            tracing::debug!(
+                provider = provider.name(),
+                precision = precision.name(),
+                n_from_store = distinct.len() - n_missing,
+                n_missing,
+                "embedding"
+            );
+            // How wide the rows of no texts are, only the model says.
+            let is_known = n_missing == 0 && !texts.is_empty();
+            if is_known || self.load(progress, warnings)? {
+                break (maker, known.array, known.is_missing);
             }
-        }
-        if let Some((tried, reason)) = refused.take() {
-            warnings.push(Warning::ProviderFallback { tried, used: provider.name().into(), reason });
-        }
-        let Known { array: mut rows, is_missing, .. } = known;
+        };
+        let n_missing = is_missing.iter().filter(|missing| **missing).count();
+        let (provider, precision) = self.candidates[0];
         let counts = EmbeddingCounts {
             n_passages: texts.len(),
             n_distinct: distinct.len(),
@@ -173,12 +193,11 @@ pub fn embed(
             n_computed: n_missing,
             n_tokens_computed: lengths.iter().zip(&is_missing).filter(|(_, missing)| **missing).map(|(n, _)| n).sum(),
         };
-        if let Some(engine) = filled {
-            let dim = engine.dim();
+        if let Some(engine) = self.engine.as_ref().filter(|_| n_missing > 0 || texts.is_empty()) {
             if n_missing == distinct.len() {
-                rows = Array2::zeros((texts.len(), dim));
+                rows = Array2::zeros((texts.len(), engine.dim()));
             }
-            progress.start(Stage::Embedding, n_missing);
+            progress.begin(Stage::Embedding, n_missing)?;
             engine.run(&of_distinct, &lengths, &|d| is_missing[d], &mut |batch, embedded| {
                 for (&d, row) in batch.iter().zip(&embedded) {
                     check_row(distinct[d], row, rows.ncols())?;
@@ -192,7 +211,7 @@ pub fn embed(
                     }
                 }
                 progress.advance(batch.len());
-                Ok(())
+                progress.go_on()
             })?;
             progress.finish();
         }
@@ -200,9 +219,55 @@ pub fn embed(
             let (copy, first) = rows.multi_slice_mut((s![i, ..], s![distinct[d], ..]));
             first.assign_to(copy);
         }
-        return Ok(Embedded { rows, provider, precision, counts });
+        Ok(Embedded { rows, provider, precision, counts })
     }
-    Err(model.error("no provider can run it"))
+
+    /// Embeds texts as they are. Of one that is longer than the model reads, the row is that of its beginning, which is a
+    /// warning.
+    ///
+    /// # Errors
+    /// As [`embed`](Self::embed).
+    pub fn embed_beginnings(
+        &mut self,
+        texts: &[&str],
+        progress: &dyn Progress,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Embedded> {
+        let counter = match &mut self.counter {
+            Some(counter) => counter,
+            none => none.insert(self.model.token_counter()?),
+        };
+        let lengths: Vec<usize> = texts.par_iter().map(|text| counter.n_tokens(text)).collect();
+        let max_tokens = counter.max_tokens();
+        let n_texts = lengths.iter().filter(|&&length| length > max_tokens).count();
+        if n_texts > 0 {
+            warnings.push(Warning::BeginningsOnly { n_texts, max_tokens });
+        }
+        let read: Vec<u32> = lengths.iter().map(|&length| length.min(max_tokens) as u32).collect();
+        self.embed(texts, &read, progress, warnings)
+    }
+
+    /// Loads the model, if it is not; false if the provider that was to run it does not, and another is to be tried.
+    fn load(&mut self, progress: &dyn Progress, warnings: &mut Vec<Warning>) -> Result<bool> {
+        if self.engine.is_some() {
+            return Ok(true);
+        }
+        progress.begin(Stage::Model, 0)?;
+        let Self { model, runtime, options, candidates, .. } = &*self;
+        let (provider, precision) = candidates[0];
+        let loaded = Engine::load(model, runtime, provider, precision, options.threads, options.batching);
+        progress.finish();
+        match loaded {
+            Ok(engine) => self.engine = Some(engine),
+            Err(error) if candidates.len() == 1 => return Err(error),
+            Err(error) => {
+                let (tried, used) = (provider.name().into(), candidates[1].0.name().into());
+                warnings.push(Warning::ProviderFallback { tried, used, reason: error.to_string() });
+                self.candidates.remove(0);
+            }
+        }
+        Ok(self.engine.is_some())
+    }
 }
 
 /// Rows that the store has.

@@ -99,6 +99,9 @@ pub enum Error {
         /// What the runtime said.
         reason: String,
     },
+    /// Whoever watches the run has stopped it.
+    #[error("stopped; the same command goes on with what is in the store")]
+    Stopped,
     /// A file of embeddings cannot be used.
     #[error("{document}: {reason}")]
     Embeddings {

@@ -60,7 +60,7 @@ use cluster::{ClusterOptions, ClusterRows, Clustering};
 use document::embedded::EmbeddedRows;
 use document::{Document, DocumentOptions};
 use duplicate::{DuplicateOptions, ExactClasses, Kind, Passages};
-use embedding::{DEFAULT_MODEL, EmbeddingCounts, EmbeddingOptions, Model, Runtime, RuntimeOptions};
+use embedding::{DEFAULT_MODEL, Embedder, EmbeddingCounts, EmbeddingOptions, Model, Runtime, RuntimeOptions};
 use evaluation::Agreement;
 use ndarray::{Array2, ArrayView2};
 use passage::{Passage, PassageOptions};
@@ -241,7 +241,7 @@ fn prepare(paths: &[String], options: &Options, is_embedded: bool, progress: &dy
     }
     let model = Model::find(&options.model, &options.runtime, progress)?;
     options.embedding.check(&model)?;
-    progress.start(Stage::Reading, 0);
+    progress.begin(Stage::Reading, 0)?;
     let mut corpus = read_inputs(&model, inputs, options)?;
     progress.finish();
     timings.end(Stage::Reading);
@@ -254,8 +254,9 @@ fn prepare(paths: &[String], options: &Options, is_embedded: bool, progress: &dy
     timings.end(Stage::Runtime);
     let texts: Vec<&str> = corpus.passages.iter().map(|passage| passage.text(&corpus.documents)).collect();
     let n_tokens: Vec<u32> = corpus.passages.iter().map(|passage| passage.n_tokens).collect();
-    let embedded =
-        embedding::embed(&model, &runtime, &texts, &n_tokens, &options.embedding, progress, &mut corpus.warnings)?;
+    let mut embedder = Embedder::new(model, runtime, options.embedding.clone())?;
+    let embedded = embedder.embed(&texts, &n_tokens, progress, &mut corpus.warnings)?;
+    let model = embedder.model();
     timings.end(Stage::Embedding);
     let shown = ModelShown {
         name: model.name.clone(),
@@ -323,7 +324,7 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
 
     let clustering = match &options.cluster {
         Some(options) => {
-            progress.start(Stage::Clustering, 0);
+            progress.begin(Stage::Clustering, 0)?;
             let representative_of =
                 if is_text_known { duplicate::representatives(compared)? } else { (0..texts.len() as u32).collect() };
             let clustered = ClusterRows { rows: rows.view(), texts: &texts, representative_of: &representative_of };
@@ -350,17 +351,21 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
     }
     timings.end(Stage::Clustering);
 
-    let projection = options.cluster.as_ref().filter(|_| options.projection).map(|options| {
-        progress.start(Stage::Projection, 0);
-        let projection = projection::project(rows.view(), classes.representatives(), classes.class_of(), options.seed);
-        progress.finish();
-        projection
-    });
+    let projection = match options.cluster.as_ref().filter(|_| options.projection) {
+        Some(options) => {
+            progress.begin(Stage::Projection, 0)?;
+            let (distinct, class_of) = (classes.representatives(), classes.class_of());
+            let projection = projection::project(rows.view(), distinct, class_of, options.seed);
+            progress.finish();
+            Some(projection)
+        }
+        None => None,
+    };
     timings.end(Stage::Projection);
 
     let duplicates = match &options.duplicate {
         Some(options) => {
-            progress.start(Stage::Duplicates, 0);
+            progress.begin(Stage::Duplicates, 0)?;
             let duplicates = duplicate::find(compared, options)?;
             progress.finish();
             if duplicates.n_pairs_left_out > 0 {

@@ -1,4 +1,6 @@
-//! How a run tells whoever watches what it is doing. A library never prints.
+//! How a run tells whoever watches what it is doing, and is told to stop. A library never prints.
+
+use crate::{Error, Result};
 
 /// The parts of a run that may take long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,23 @@ pub trait Progress: Sync {
     fn advance(&self, steps: usize);
     /// The stage is over.
     fn finish(&self);
+    /// Whether the run is to end; asked where a stage begins, and after each batch of embeddings.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}
+
+impl dyn Progress + '_ {
+    /// A stage begins, unless the run is to end.
+    pub(crate) fn begin(&self, stage: Stage, total: usize) -> Result<()> {
+        self.start(stage, total);
+        self.go_on()
+    }
+
+    /// An error if the run is to end.
+    pub(crate) fn go_on(&self) -> Result<()> {
+        if self.is_stopped() { Err(Error::Stopped) } else { Ok(()) }
+    }
 }
 
 /// Nobody watches.

@@ -12,6 +12,7 @@ mod preview;
 mod read;
 mod run;
 mod scratch;
+pub mod tables;
 mod terminal;
 
 pub use dedup::{AttributesFile, CleanCorpus, write_dedup_json, write_dedup_summary};

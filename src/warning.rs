@@ -140,6 +140,13 @@ pub enum Warning {
         /// Tokens that the model reads.
         max_tokens: usize,
     },
+    /// Texts longer than the model reads, embedded by their beginning alone.
+    BeginningsOnly {
+        /// How many texts.
+        n_texts: usize,
+        /// Tokens that the model reads.
+        max_tokens: usize,
+    },
     /// The provider that was preferred cannot be used.
     ProviderFallback {
         /// Provider tried.
@@ -232,6 +239,7 @@ impl Warning {
             Self::AnswersLeftOut { .. }
             | Self::OutsideMainText { .. }
             | Self::DividedSentences { .. }
+            | Self::BeginningsOnly { .. }
             | Self::ProviderFallback { .. }
             | Self::DynamicQuantization { .. }
             | Self::StoreDamaged { .. }
@@ -247,6 +255,7 @@ impl Warning {
 }
 
 impl fmt::Display for Warning {
+    #[expect(clippy::too_many_lines, reason = "an arm for each warning")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnreadFormat { document, found } => {
@@ -303,6 +312,11 @@ impl fmt::Display for Warning {
                 f,
                 "{document}: {n_sentences} {} longer than the model's {max_tokens} tokens, divided between words",
                 plural(*n_sentences, "sentence is", "sentences are")
+            ),
+            Self::BeginningsOnly { n_texts, max_tokens } => write!(
+                f,
+                "{n_texts} {} longer than the {max_tokens} tokens that the model reads, and embedded by the beginning alone; cut them into passages to have all of them",
+                plural(*n_texts, "text is", "texts are")
             ),
             Self::ProviderFallback { tried, used, reason } => write!(f, "{tried} cannot be used, {used} is: {reason}"),
             Self::DynamicQuantization { model, operators } => write!(

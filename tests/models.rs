@@ -6,7 +6,8 @@ mod common;
 use common::{run, seeds, stderr};
 use ndarray::Array2;
 use refrain::embedding::{
-    self, Batching, EmbeddingOptions, Model, Precision, Provider, ProviderChoice, Runtime, RuntimeOptions, cache_folder,
+    Batching, Embedder, EmbeddingOptions, Model, Precision, Provider, ProviderChoice, Runtime, RuntimeOptions,
+    cache_folder,
 };
 use refrain::passage::LengthMeasure;
 use refrain::{Silent, Warning};
@@ -52,7 +53,8 @@ fn embed(
     let counter = model.token_counter().unwrap();
     let n_tokens: Vec<u32> = texts.iter().map(|text| counter.n_tokens(text) as u32).collect();
     let mut warnings = Vec::new();
-    let embedded = embedding::embed(&model, &runtime, texts, &n_tokens, options, &Silent, &mut warnings);
+    let embedded = Embedder::new(model, runtime, options.clone())
+        .and_then(|mut embedder| embedder.embed(texts, &n_tokens, &Silent, &mut warnings));
     embedded.map(|embedded| (embedded.rows, warnings, embedded.precision)).map_err(|e| e.to_string())
 }
 

@@ -94,8 +94,11 @@ fn is_npy(input: &Input) -> bool {
     input.extension().is_some_and(|extension| extension == "npy")
 }
 
-/// Divides every row by its length; refuses rows without one.
-fn to_unit_length(rows: &mut Array2<f32>) -> std::result::Result<(), String> {
+/// Divides every row of `(n, dim)` by its length.
+///
+/// # Errors
+/// Which row has none, being all zeros or not finite, and what to do; or that there are no numbers at all.
+pub fn to_unit_length(rows: &mut Array2<f32>) -> std::result::Result<(), String> {
     if rows.ncols() == 0 || rows.nrows() == 0 {
         return Err(format!(
             "it holds {} rows of {} numbers; expected at least one of each",
@@ -205,17 +208,9 @@ fn read_parquet(input: &Input) -> std::result::Result<EmbeddedRows, String> {
         let (source, name) = (strings(&batch, "source")?, strings(&batch, "document")?);
         let start = batch.column_by_name("start").and_then(|c| c.as_primitive_opt::<UInt64Type>().cloned());
         let tokens = batch.column_by_name("n_tokens").and_then(|c| c.as_primitive_opt::<UInt32Type>().cloned());
+        push_rows(embedding, documents.len(), &mut values, &mut dim)
+            .map_err(|e| format!("in its column `embedding`, {e}"))?;
         for row in 0..batch.num_rows() {
-            let before = values.len();
-            push_row(embedding, row, &mut values).map_err(|e| format!("row {}: {e}", documents.len()))?;
-            let width = values.len() - before;
-            if *dim.get_or_insert(width) != width {
-                return Err(format!(
-                    "row {} is {width} wide, the rows before it {}",
-                    documents.len(),
-                    dim.unwrap_or(0)
-                ));
-            }
             let mut document = document(input, documents.len());
             let value = |of: &Option<Vec<String>>| of.as_ref().map(|of| of[row].clone());
             document.text = value(&text).unwrap_or_default();
@@ -228,6 +223,38 @@ fn read_parquet(input: &Input) -> std::result::Result<EmbeddedRows, String> {
     }
     let rows = Array2::from_shape_vec((documents.len(), dim.unwrap_or(0)), values).map_err(|e| e.to_string())?;
     Ok(EmbeddedRows { rows, documents, n_tokens })
+}
+
+/// The `(n, dim)` numbers in columns of lists, one after the other, as they are.
+///
+/// # Errors
+/// Which row is of another width or missing; or what the columns are instead of lists of f32 or f64.
+pub fn rows_of(columns: &[ArrayRef]) -> std::result::Result<Array2<f32>, String> {
+    let (mut values, mut dim, mut n) = (Vec::new(), None, 0);
+    for column in columns {
+        push_rows(column, n, &mut values, &mut dim)?;
+        n += column.len();
+    }
+    Array2::from_shape_vec((n, dim.unwrap_or(0)), values).map_err(|e| e.to_string())
+}
+
+/// Appends the numbers of a column of lists, all of the width `dim`, that comes after `n_before` rows.
+fn push_rows(
+    column: &ArrayRef,
+    n_before: usize,
+    values: &mut Vec<f32>,
+    dim: &mut Option<usize>,
+) -> std::result::Result<(), String> {
+    for row in 0..column.len() {
+        let before = values.len();
+        push_row(column, row, values).map_err(|e| format!("row {}: {e}", n_before + row))?;
+        let width = values.len() - before;
+        let dim = *dim.get_or_insert(width);
+        if dim != width {
+            return Err(format!("row {} is {width} wide, the rows before it {dim}", n_before + row));
+        }
+    }
+    Ok(())
 }
 
 fn strings(batch: &RecordBatch, name: &str) -> std::result::Result<Option<Vec<String>>, String> {
@@ -256,14 +283,14 @@ fn push_row(column: &ArrayRef, row: usize, values: &mut Vec<f32>) -> std::result
     } else if let Some(lists) = column.as_list_opt::<i64>() {
         lists.value(row)
     } else {
-        return Err(format!("its column `embedding` is {}; expected lists of f32 or f64", column.data_type()));
+        return Err(format!("it is {}; expected lists of f32 or f64", column.data_type()));
     };
     if let Some(list) = list.as_primitive_opt::<Float32Type>() {
         values.extend_from_slice(list.values());
     } else if let Some(list) = list.as_primitive_opt::<Float64Type>() {
         values.extend(list.values().iter().map(|&v| v as f32));
     } else {
-        return Err(format!("its column `embedding` holds {}; expected f32 or f64", list.data_type()));
+        return Err(format!("it holds {}; expected f32 or f64", list.data_type()));
     }
     Ok(())
 }

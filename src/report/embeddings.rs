@@ -1,7 +1,8 @@
 //! What `refrain embed` writes: a Parquet table with the passages and their embeddings, or a NumPy
 //! array of the rows alone.
 
-use super::parquet::{places, write_table};
+use super::parquet::write_table;
+use super::tables::places;
 use crate::{Embeddings, Error, Result};
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
 use arrow_schema::{DataType, Field};

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use refrain::embedding::{
-    self, DEFAULT_MODEL, EmbeddingOptions, Model, Precision, ProviderChoice, Runtime, RuntimeOptions, cache_folder,
+    DEFAULT_MODEL, Embedder, EmbeddingOptions, Model, Precision, ProviderChoice, Runtime, RuntimeOptions, cache_folder,
 };
 use refrain::passage::LengthMeasure;
 use std::process::{Command, Output};
@@ -44,8 +44,8 @@ pub fn embed(texts: &[&str], provider: ProviderChoice, threads: usize) -> (ndarr
     let n_tokens: Vec<u32> = texts.iter().map(|text| counter.n_tokens(text) as u32).collect();
     let options = EmbeddingOptions { provider, threads, ..Default::default() };
     let mut warnings = Vec::new();
-    let found =
-        embedding::embed(&model, &runtime, texts, &n_tokens, &options, &refrain::Silent, &mut warnings).unwrap();
+    let mut embedder = Embedder::new(model, runtime, options).unwrap();
+    let found = embedder.embed(texts, &n_tokens, &refrain::Silent, &mut warnings).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(found.counts.n_passages, texts.len());
     (found.rows, found.precision)
