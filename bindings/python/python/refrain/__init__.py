@@ -105,7 +105,7 @@ class Embedder:
 
 
 def cluster(rows: "Array | ArrowArray", **options: "Unpack[ClusterOptions]") -> Clustering:
-    """K-means on rows, each divided by its length first; on unit rows this is spherical k-means.
+    """K-means on rows, each divided by its length first, so that what is near is near by cosine.
 
     The options are those of `refrain.options.ClusterOptions`: `k="auto"`, a number or two limits, `init`, `restarts`,
     `max_iterations`, `train_per_cluster`, `algorithm`, `outliers`, `seed`, `threads`.
