@@ -196,6 +196,7 @@ fn checksum(key: &[u8; 16], row: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rusqlite::TransactionBehavior;
 
     fn maker() -> RowMaker {
         RowMaker(Sha256::new())
@@ -222,6 +223,28 @@ mod tests {
         assert_eq!(found(&two, &RowMaker(Sha256::new().chain_update("other")), &["a"]).unwrap(), []);
         two.clear().unwrap();
         assert_eq!(one.n_rows().unwrap(), 0);
+    }
+
+    #[test]
+    fn one_waits_for_the_batch_of_another() {
+        let cache = tempfile::tempdir().unwrap();
+        let (mut one, mut other) = (Store::open(cache.path()).unwrap(), Store::open(cache.path()).unwrap());
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let batch = one.connection.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+                begun.send(()).unwrap();
+                // Much longer than the other takes to find it under way.
+                for i in 0..20_000u32 {
+                    let insert = "INSERT INTO rows (key, row, checksum) VALUES (?, x'00', x'00')";
+                    batch.execute(insert, [&i.to_le_bytes()[..]]).unwrap();
+                }
+                batch.commit().unwrap();
+            });
+            has_begun.recv().unwrap();
+            add(&mut other, &[("a", [1.0, 0.0])]);
+        });
+        assert_eq!(other.n_rows().unwrap(), 20_001);
     }
 
     #[test]
