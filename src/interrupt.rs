@@ -1,6 +1,7 @@
 //! Ctrl-C: what is half written goes, and the program ends. What was embedded is in the store; the
 //! same command goes on from there.
 
+use signal_hook::low_level::exit;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -19,7 +20,7 @@ static IS_ENDING: AtomicBool = AtomicBool::new(false);
 pub fn watch() {
     let end = || {
         if IS_ENDING.swap(true, Ordering::SeqCst) {
-            std::process::exit(INTERRUPTED);
+            exit(INTERRUPTED);
         }
         std::thread::spawn(|| {
             let scratch = std::mem::take(&mut *SCRATCH.lock().unwrap_or_else(PoisonError::into_inner));
@@ -29,7 +30,8 @@ pub fn watch() {
                 (0..TRIES).any(|_| !path.exists() || is_gone());
             }
             eprintln!("refrain: interrupted; the same command goes on with what is in the store");
-            std::process::exit(INTERRUPTED);
+            // An ordinary exit would take the runtime down under its own threads, which may be in a batch, and crash.
+            exit(INTERRUPTED);
         });
     };
     // A program that was started to ignore the signal goes on ignoring it; else, without this, it ends less tidily.
