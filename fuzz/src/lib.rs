@@ -46,7 +46,8 @@ fn cut(
         return;
     }
     if let Ok(Some(left)) = document::rewrite(input, bytes, options, &[(document, Removal::Cuts(cuts))]) {
-        document::parse(input, &left.into(), options);
+        let (documents, warnings) = document::parse(input, &left.into(), options);
+        assert!(!documents.is_empty() || !warnings.is_empty(), "what is left is neither read nor said to be unread");
     }
 }
 
