@@ -158,12 +158,12 @@ fn parse_within(
     warnings: &mut Vec<Warning>,
 ) -> Vec<Document> {
     let document = || input.name.clone();
+    let n_warnings = warnings.len();
     let documents = content.and_then(|content| {
         if !content.packings().is_empty() {
             tracing::debug!(document = input.name, packings = ?content.packings(), "unpacked");
         }
         if !content.is_long() && content.head().trim_ascii().is_empty() {
-            warnings.push(Warning::Empty { document: document() });
             return Ok(vec![]);
         }
         if let Some(archive) = archive_of(&content, options) {
@@ -175,10 +175,15 @@ fn parse_within(
             None => Ok(parse_whole(input, content.whole(&options.limits)?, options, depth, warnings)),
         }
     });
-    documents.unwrap_or_else(|reason| {
+    let documents = documents.unwrap_or_else(|reason| {
         warnings.push(Warning::Unreadable { document: document(), reason });
         vec![]
-    })
+    });
+    // Nothing at all, a table without rows, an archive without members.
+    if documents.is_empty() && warnings.len() == n_warnings {
+        warnings.push(Warning::Empty { document: document() });
+    }
+    documents
 }
 
 /// The archive that content is, if it is one and is to be looked into.
@@ -550,6 +555,7 @@ mod tests {
     #[test]
     fn empty_files_and_files_without_text_are_warnings() {
         assert_eq!(read("a", b" \n", None).1, [Warning::Empty { document: "a".into() }]);
+        assert_eq!(read("a.csv", b"id,text\n", None), (vec![], vec![Warning::Empty { document: "a.csv".into() }]));
         let (documents, warnings) = read("a", br#"{"id": 1}"#, None);
         assert!(documents.is_empty());
         assert_eq!(warnings, [Warning::NoText { document: "a".into(), format: "JSON" }]);

@@ -24,7 +24,7 @@ pub enum Warning {
         /// What the system said.
         reason: String,
     },
-    /// A file without a byte in it, or with white space only.
+    /// A file without a byte in it, or with white space only; a table without rows; an archive without members.
     Empty {
         /// The file.
         document: String,
