@@ -6,6 +6,7 @@
 //! inertia are then taken from those final centroids here (linfa-clustering's counts are of the last
 //! restart, and its inertia of the step before the last).
 
+pub mod apart;
 mod choice;
 pub mod hierarchy;
 mod kmeans;
@@ -200,13 +201,24 @@ pub struct ClusterRows<'a> {
 pub fn cluster(clustered: ClusterRows, options: &ClusterOptions) -> Result<Clustering> {
     options.check()?;
     let ClusterRows { rows, texts, representative_of } = clustered;
-    let is_bad = |row: ArrayView1<f32>| row.iter().any(|value| !value.is_finite());
-    if let Some(row) = rows.axis_iter(Axis(0)).into_par_iter().position_first(is_bad) {
-        return Err(Error::Rows { row, found: "holds a number that is not finite".into(), dim: rows.ncols() });
-    }
+    apart::check_rows(rows)?;
     let counts: Vec<u32> = (0..).zip(representative_of).filter(|(i, of)| i == *of).map(|(i, _)| i).collect();
     let order = Order::by_digest(rows, texts, &counts, options.seed);
     let training = Training::new(rows.view(), &order);
+    let (n_clusters, curve) = number_of_clusters(training, options)?;
+    let Fitted { centroids, inertia, nearest, n_iterations } = fit(training, n_clusters, options)?;
+    let mut cluster_of = vec![0; rows.nrows()];
+    (0..).zip(nearest).for_each(|(place, nearest)| cluster_of[training.index(place)] = nearest.centroid);
+    let cluster_of: Vec<u32> = representative_of.iter().map(|&i| cluster_of[i as usize]).collect();
+    let (assignment, similarity) = assign(rows, &cluster_of, representative_of, &centroids, options.outliers);
+    let (order, assignment, sizes) = number(&assignment, centroids.nrows());
+    let centroids = centroids.select(Axis(0), &order);
+    let n_iterations = (options.algorithm == Algorithm::Lloyd).then_some(n_iterations);
+    Ok(Clustering { centroids, assignment, similarity, sizes, inertia, n_iterations, curve })
+}
+
+/// How many clusters are formed, and the criterion that was asked.
+fn number_of_clusters(training: Training, options: &ClusterOptions) -> Result<(usize, Vec<CriterionAt>)> {
     let n_distinct = training.n_distinct();
     let (n_clusters, curve) = match (options.n_clusters, &options.init) {
         (NClusters::Exactly(n_clusters), _) => (n_clusters, vec![]),
@@ -218,15 +230,7 @@ pub fn cluster(clustered: ClusterRows, options: &ClusterOptions) -> Result<Clust
     if n_clusters > n_distinct {
         return Err(Error::TooManyClusters { n_clusters, n_distinct });
     }
-    let Fitted { centroids, inertia, nearest, n_iterations } = fit(training, n_clusters, options)?;
-    let mut cluster_of = vec![0; rows.nrows()];
-    (0..).zip(nearest).for_each(|(place, nearest)| cluster_of[training.index(place)] = nearest.centroid);
-    let cluster_of: Vec<u32> = representative_of.iter().map(|&i| cluster_of[i as usize]).collect();
-    let (assignment, similarity) = assign(rows, &cluster_of, representative_of, &centroids, options.outliers);
-    let (order, assignment, sizes) = number(&assignment, centroids.nrows());
-    let centroids = centroids.select(Axis(0), &order);
-    let n_iterations = (options.algorithm == Algorithm::Lloyd).then_some(n_iterations);
-    Ok(Clustering { centroids, assignment, similarity, sizes, inertia, n_iterations, curve })
+    Ok((n_clusters, curve))
 }
 
 /// The numbers of clusters of [`NClusters::Auto`].
@@ -286,11 +290,7 @@ fn assign(
     centroids: &Array2<f32>,
     outliers: Outliers,
 ) -> (Vec<Option<u32>>, Vec<f32>) {
-    let norms: Vec<f32> = centroids.outer_iter().map(|c| c.dot(&c).sqrt().max(f32::MIN_POSITIVE)).collect();
-    let cosine = |(row, &cluster): (ArrayView1<f32>, &u32)| {
-        similarity::dot(row, centroids.row(cluster as usize)) / norms[cluster as usize]
-    };
-    let similarity: Vec<f32> = rows.axis_iter(Axis(0)).into_par_iter().zip(cluster_of).map(cosine).collect();
+    let similarity = apart::cosines(rows, cluster_of, centroids.view());
 
     let mut by_cluster: Vec<Vec<f32>> = vec![vec![]; centroids.nrows()];
     let counting: Vec<usize> = (0..cluster_of.len()).filter(|&i| representative_of[i] as usize == i).collect();
@@ -311,6 +311,11 @@ fn assign(
     let is_member = |i: usize| far_out(representative_of[i] as usize) <= limit;
     let assignment = (0..cluster_of.len()).map(|i| Some(cluster_of[i]).filter(|_| is_member(i))).collect();
     (assignment, similarity)
+}
+
+/// The lengths of centroids, above 0.
+fn norms(centroids: ArrayView2<f32>) -> Vec<f32> {
+    centroids.outer_iter().map(|c| c.dot(&c).sqrt().max(f32::MIN_POSITIVE)).collect()
 }
 
 /// How widely the similarities of a cluster's rows to its centroid are spread.

@@ -10,6 +10,7 @@
 //!
 //! Texts that are exactly equal are compared once: one of them represents its copies.
 
+pub mod apart;
 mod boilerplate;
 mod copies;
 mod exact;
@@ -23,12 +24,12 @@ mod shingle;
 mod threshold;
 
 pub use boilerplate::Boilerplate;
-pub use exact::ExactClasses;
-pub(crate) use exact::digest;
+pub use exact::{ExactClasses, digest};
 pub use excerpt::ExcerptPlace;
 pub use group::{DuplicateGroup, WeakestLink};
 pub use keep::{Dispensable, Links};
 pub use normal::normalised;
+pub use shingle::ShingleRarity;
 pub use threshold::{Rung, for_share, ladder, regroup};
 
 use crate::{Error, Result};
@@ -236,6 +237,24 @@ pub struct Duplicates {
 }
 
 impl Duplicates {
+    /// Those whose pairs and groups were found in parts, among new passages.
+    #[must_use]
+    pub fn of_parts(
+        mut pairs: Vec<DuplicatePair>,
+        groups: Vec<DuplicateGroup>,
+        passages: Passages,
+        options: &DuplicateOptions,
+    ) -> Self {
+        excerpt::place_all(passages.texts, &mut pairs);
+        let mut group_of = vec![None; passages.texts.len()];
+        for (number, group) in (0..).zip(&groups) {
+            group.members.iter().for_each(|&i| group_of[i as usize] = Some(number));
+        }
+        let boilerplate = boilerplate::boilerplate(&groups, passages.source_of, passages.document_of, options);
+        let set_of = passages.classes.class_of().to_vec();
+        Self { pairs, n_pairs_left_out: 0, groups, group_of, boilerplate, n_new: passages.n_new, set_of }
+    }
+
     /// Whether a group stands in a large share of some source's documents.
     #[must_use]
     pub fn is_boilerplate(&self, group: u32) -> bool {

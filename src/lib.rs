@@ -256,18 +256,8 @@ fn prepare(paths: &[String], options: &Options, is_embedded: bool, progress: &dy
     let n_tokens: Vec<u32> = corpus.passages.iter().map(|passage| passage.n_tokens).collect();
     let mut embedder = Embedder::new(model, runtime, options.embedding.clone())?;
     let embedded = embedder.embed(&texts, &n_tokens, progress, &mut corpus.warnings)?;
-    let model = embedder.model();
     timings.end(Stage::Embedding);
-    let shown = ModelShown {
-        name: model.name.clone(),
-        sha256: model.sha256.clone(),
-        dim: embedded.rows.ncols(),
-        max_tokens: model.settings.max_tokens,
-        pooling: model.settings.pooling,
-        settings_from: model.settings_from.clone(),
-        provider: embedded.provider,
-        precision: embedded.precision,
-    };
+    let shown = ModelShown::of(embedder.model(), &embedded);
     Ok(Embeddings { corpus, rows: embedded.rows, model: Some(shown), counts: embedded.counts, timings })
 }
 
@@ -400,6 +390,7 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         projection,
         duplicates,
         embedded: counts,
+        whole: None,
         timings,
     })
 }

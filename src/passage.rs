@@ -136,15 +136,7 @@ pub struct Segmentation {
 /// # Errors
 /// [`Error::NoPassages`] if every document is shorter than `min_chars`.
 pub fn segment(documents: &[Document], measure: &dyn LengthMeasure, options: &PassageOptions) -> Result<Segmentation> {
-    let each: Vec<Segmentation> =
-        documents.par_iter().enumerate().map(|(i, document)| segment_one(i, document, measure, options)).collect();
-    let mut all = Segmentation::default();
-    for mut one in each {
-        all.passages.append(&mut one.passages);
-        all.n_short += one.n_short;
-        all.n_split += one.n_split;
-        all.warnings.append(&mut one.warnings);
-    }
+    let all = cut(documents, measure, options);
     if all.passages.is_empty() {
         return Err(Error::NoPassages {
             found: format!(
@@ -157,6 +149,21 @@ pub fn segment(documents: &[Document], measure: &dyn LengthMeasure, options: &Pa
         });
     }
     Ok(all)
+}
+
+/// The same of some of a corpus's documents, which may all be too short.
+#[must_use]
+pub fn cut(documents: &[Document], measure: &dyn LengthMeasure, options: &PassageOptions) -> Segmentation {
+    let each: Vec<Segmentation> =
+        documents.par_iter().enumerate().map(|(i, document)| segment_one(i, document, measure, options)).collect();
+    let mut all = Segmentation::default();
+    for mut one in each {
+        all.passages.append(&mut one.passages);
+        all.n_short += one.n_short;
+        all.n_split += one.n_split;
+        all.warnings.append(&mut one.warnings);
+    }
+    all
 }
 
 fn segment_one(

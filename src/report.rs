@@ -1,6 +1,7 @@
 //! What a run found, as plain data, and the files that show it: one module per format. Nothing is
 //! computed here but places, counts and rounding.
 
+pub mod collected;
 mod csv;
 mod dedup;
 mod embeddings;
@@ -27,8 +28,8 @@ pub use terminal::write_summary;
 
 use crate::cluster::Clustering;
 use crate::document::Document;
-use crate::duplicate::{DuplicatePair, Duplicates};
-use crate::embedding::{EmbeddingCounts, PoolingMethod, Precision, Provider};
+use crate::duplicate::{DuplicatePair, Duplicates, Kind};
+use crate::embedding::{Embedded, EmbeddingCounts, Model, PoolingMethod, Precision, Provider};
 use crate::evaluation::Agreement;
 use crate::passage::Passage;
 use crate::theme::Themes;
@@ -78,8 +79,29 @@ pub struct Report {
     pub duplicates: Option<Duplicates>,
     /// What the model ran on.
     pub embedded: EmbeddingCounts,
+    /// The counts of the whole, if the passages here are a part of what was read.
+    pub whole: Option<Counts>,
     /// Time by stage.
     pub timings: Timings,
+}
+
+/// How much there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Documents.
+    pub n_documents: usize,
+    /// Sources.
+    pub n_sources: usize,
+    /// Passages.
+    pub n_passages: usize,
+    /// Passages in no theme.
+    pub n_outliers: usize,
+    /// Pairs of each kind, in the order of [`Kind::ALL`](crate::duplicate::Kind::ALL).
+    pub n_pairs: [usize; 4],
+    /// Pairs of passages of different sources.
+    pub n_across_sources: usize,
+    /// Groups.
+    pub n_groups: usize,
 }
 
 /// The model as reports show it.
@@ -101,6 +123,23 @@ pub struct ModelShown {
     pub provider: Provider,
     /// The precision of its matrix products.
     pub precision: Precision,
+}
+
+impl ModelShown {
+    /// A model that embedded something.
+    #[must_use]
+    pub fn of(model: &Model, embedded: &Embedded) -> Self {
+        Self {
+            name: model.name.clone(),
+            sha256: model.sha256.clone(),
+            dim: embedded.rows.ncols(),
+            max_tokens: model.settings.max_tokens,
+            pooling: model.settings.pooling,
+            settings_from: model.settings_from.clone(),
+            provider: embedded.provider,
+            precision: embedded.precision,
+        }
+    }
 }
 
 /// The sources of documents, in the order of their first documents, and for each passage its source.
@@ -149,6 +188,25 @@ impl Report {
     #[must_use]
     pub fn is_across_sources(&self, pair: &DuplicatePair) -> bool {
         self.source_of[pair.a as usize] != self.source_of[pair.b as usize]
+    }
+
+    /// How much was found, of all that was read.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        if let Some(whole) = &self.whole {
+            return whole.clone();
+        }
+        let pairs = || self.duplicates.iter().flat_map(|duplicates| &duplicates.pairs);
+        let assignment = self.clustering.iter().flat_map(|clustering| &clustering.assignment);
+        Counts {
+            n_documents: self.documents.len(),
+            n_sources: self.sources.len(),
+            n_passages: self.passages.len(),
+            n_outliers: assignment.filter(|cluster| cluster.is_none()).count(),
+            n_pairs: Kind::ALL.map(|kind| pairs().filter(|pair| pair.kind == kind).count()),
+            n_across_sources: pairs().filter(|pair| self.is_across_sources(pair)).count(),
+            n_groups: self.duplicates.as_ref().map_or(0, |duplicates| duplicates.groups.len()),
+        }
     }
 
     /// Whether part of the input was skipped or damaged.

@@ -3,12 +3,14 @@
 //!
 //! Rows are unit length, so a dot product is a cosine, and ‖x − c‖² = 1 − 2 x·c + ‖c‖².
 
+mod cells;
 mod join;
 mod kernel;
 mod nearer;
 mod quantised;
 mod rotation;
 
+pub use cells::{Cells, Stay};
 pub(crate) use join::in_order;
 pub use join::{Kernel, for_each_pair_at_least, pairs_at_least};
 pub(crate) use nearer::{CoarsePoints, CoarseRows};

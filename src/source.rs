@@ -112,6 +112,12 @@ impl Input {
         Self { name: name.into(), source: name.into(), place: Place::Nowhere }
     }
 
+    /// The same in another source.
+    #[must_use]
+    pub fn in_source(self, source: &str) -> Self {
+        Self { source: source.into(), ..self }
+    }
+
     /// A member of the archive that this is, read by its bytes. What was fetched from an address has its host
     /// for a source; else an archive that is a source of its own has one for each of its folders, as a folder
     /// has.

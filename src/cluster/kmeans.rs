@@ -25,7 +25,7 @@ const MIN_CLUSTERS_FOR_PARALLEL: usize = 1000;
 /// in the next hundred iterations moves the inertia by less than another start does.
 const ROWS_PER_LATE_CHANGE: usize = 1000;
 /// The best of them goes on to this.
-const ROWS_PER_LAST_CHANGE: usize = 10_000;
+pub const ROWS_PER_LAST_CHANGE: usize = 10_000;
 /// Fits of at most this many rows are made side by side.
 const MAX_ROWS_SIDE_BY_SIDE: usize = 1 << 15;
 

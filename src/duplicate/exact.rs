@@ -76,13 +76,15 @@ impl ExactClasses {
     }
 
     /// For each passage its class, an index into [`representatives`](Self::representatives).
-    pub(crate) fn class_of(&self) -> &[u32] {
+    #[must_use]
+    pub fn class_of(&self) -> &[u32] {
         &self.class_of
     }
 }
 
-/// SHA-256 of a text, cut to 128 bits.
-pub(crate) fn digest(text: &str) -> u128 {
+/// SHA-256 of a text, cut to 128 bits. Of normalised texts, equal ones make exact duplicates.
+#[must_use]
+pub fn digest(text: &str) -> u128 {
     let full: [u8; 32] = Sha256::digest(text.as_bytes()).into();
     let mut cut = [0; 16];
     cut.copy_from_slice(&full[..16]);

@@ -41,6 +41,57 @@ pub(super) fn pairs(sets: &ShingleSets, options: &DuplicateOptions) -> Vec<Lexic
     pairs
 }
 
+/// What decides how much two sets must share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    pub n_shingles: usize,
+    /// Whether the text is long enough, in words and in different runs of words, to be or to hold an excerpt.
+    pub is_long: bool,
+}
+
+impl Size {
+    pub fn of(sets: &ShingleSets, i: usize, options: &DuplicateOptions) -> Self {
+        let (n_shingles, n) = (sets.set(i).len(), options.min_excerpt_words);
+        Self { n_shingles, is_long: sets.n_words(i) >= n && n_shingles + WORDS > n }
+    }
+
+    /// Of how many of its shingles, the rare ones first, a set shares at least one with any larger one that it
+    /// makes a pair with.
+    pub fn n_prefix(self, options: &DuplicateOptions) -> usize {
+        (self.n_shingles + 1).saturating_sub(least_shared([self, self], options))
+    }
+}
+
+/// How many shingles two sets share at least if they make a pair; more than the smaller has if they cannot.
+pub(super) fn least_shared([a, b]: [Size; 2], options: &DuplicateOptions) -> usize {
+    let most = a.n_shingles.min(b.n_shingles);
+    let is_near = |n: usize| Shared::of(n, a.n_shingles, b.n_shingles).jaccard >= options.min_jaccard;
+    let is_held = |n: usize| Shared::of(n, most, most).containment >= options.min_containment;
+    // Down to a number that is too small however the shares were rounded, then up to the least.
+    let least = |about: f64, is_enough: &dyn Fn(usize) -> bool| {
+        (((about * 0.999) as usize).max(1)..=most).find(|&n| is_enough(n)).unwrap_or(most + 1)
+    };
+    let share = f64::from(options.min_jaccard) / (1.0 + f64::from(options.min_jaccard));
+    let near = least(share * (a.n_shingles + b.n_shingles) as f64, &is_near);
+    if a.is_long && b.is_long { near.min(least(f64::from(options.min_containment) * most as f64, &is_held)) } else { near }
+}
+
+/// What two sets that share `n_shared` shingles are. A text that stands in one at least half as long again is
+/// an excerpt of it, also where much of the longer one is in it.
+pub(super) fn kind_of(n_shared: usize, [a, b]: [Size; 2], options: &DuplicateOptions) -> Option<Kind> {
+    let shared = Shared::of(n_shared, a.n_shingles, b.n_shingles);
+    let is_near = n_shared > 0 && shared.jaccard >= options.min_jaccard;
+    let is_excerpt = n_shared > 0 && shared.containment >= options.min_containment && a.is_long && b.is_long;
+    let (shorter, longer) = (a.n_shingles.min(b.n_shingles), a.n_shingles.max(b.n_shingles));
+    let is_longer = longer as f32 >= LEAST_LONGER * shorter as f32;
+    match (is_near, is_excerpt) {
+        (true, true) if is_longer => Some(Kind::Excerpt),
+        (true, _) => Some(Kind::Near),
+        (false, true) => Some(Kind::Excerpt),
+        (false, false) => None,
+    }
+}
+
 struct Join<'a> {
     sets: &'a ShingleSets,
     options: &'a DuplicateOptions,
@@ -61,61 +112,13 @@ impl<'a> Join<'a> {
     /// The shingles of which a set shares at least one with any larger one that it makes a pair with.
     fn prefix(&self, i: usize) -> &'a [u64] {
         let set = self.sets.set(i);
-        let least = self.least_near(set.len(), set.len()).min(self.least_excerpt(i, i));
-        &set[..(set.len() + 1).saturating_sub(least)]
-    }
-
-    /// How many shingles sets of these sizes share at least if they are near; more than there are if
-    /// they cannot be.
-    fn least_near(&self, a: usize, b: usize) -> usize {
-        let is_near = |n: usize| Shared::of(n, a, b).jaccard >= self.options.min_jaccard;
-        let share = f64::from(self.options.min_jaccard) / (1.0 + f64::from(self.options.min_jaccard));
-        // Down to a number that is too small however the shares were rounded, then up to the least.
-        let about = (share * (a + b) as f64 * 0.999) as usize;
-        (about.max(1)..=a.min(b)).find(|&n| is_near(n)).unwrap_or(a.min(b) + 1)
-    }
-
-    /// The same for excerpts.
-    fn least_excerpt(&self, a: usize, b: usize) -> usize {
-        let n = self.sets.set(a).len().min(self.sets.set(b).len());
-        if !self.may_be_excerpt(a, b) {
-            return n + 1;
-        }
-        let about = (f64::from(self.options.min_containment) * n as f64 * 0.999) as usize;
-        let is_enough = |shared: usize| Shared::of(shared, n, n).containment >= self.options.min_containment;
-        (about.max(1)..=n).find(|&shared| is_enough(shared)).unwrap_or(n + 1)
-    }
-
-    /// Whether both are long enough, in words and in different runs of words.
-    fn may_be_excerpt(&self, a: usize, b: usize) -> bool {
-        let is_long = |i: usize| {
-            let n = self.options.min_excerpt_words;
-            self.sets.n_words(i) >= n && self.sets.set(i).len() + WORDS > n
-        };
-        is_long(a) && is_long(b)
-    }
-
-    /// What two sets that share `n_shared` shingles are. A text that stands in one at least half as long
-    /// again is an excerpt of it, also where much of the longer one is in it.
-    fn kind(&self, n_shared: usize, a: usize, b: usize) -> Option<Kind> {
-        let (a_size, b_size) = (self.sets.set(a).len(), self.sets.set(b).len());
-        let shared = Shared::of(n_shared, a_size, b_size);
-        let is_near = n_shared > 0 && shared.jaccard >= self.options.min_jaccard;
-        let is_excerpt =
-            n_shared > 0 && shared.containment >= self.options.min_containment && self.may_be_excerpt(a, b);
-        let is_longer = a_size.max(b_size) as f32 >= LEAST_LONGER * a_size.min(b_size) as f32;
-        match (is_near, is_excerpt) {
-            (true, true) if is_longer => Some(Kind::Excerpt),
-            (true, _) => Some(Kind::Near),
-            (false, true) => Some(Kind::Excerpt),
-            (false, false) => None,
-        }
+        &set[..Size::of(self.sets, i, self.options).n_prefix(self.options)]
     }
 
     /// The pairs of the set at `rank` with sets before it. `met` says which ranks were last met by which.
     fn pairs_of(&self, rank: usize, met: &mut [u32]) -> Vec<LexicalPair> {
         let b = self.by_size[rank] as usize;
-        let large = self.sets.set(b);
+        let (large, large_size) = (self.sets.set(b), Size::of(self.sets, b, self.options));
         let mut found = Vec::new();
         for (at_large, &shingle) in large.iter().enumerate() {
             for entry in self.index.with(shingle) {
@@ -132,9 +135,9 @@ impl<'a> Join<'a> {
                     continue;
                 }
                 *met = rank as u32;
-                let least = self.least_near(small.len(), large.len()).min(self.least_excerpt(a, b));
-                let kind = n_shared(&small[at_small..], &large[at_large..], least).and_then(|n| self.kind(n, a, b));
-                if let Some(kind) = kind {
+                let sizes = [Size::of(self.sets, a, self.options), large_size];
+                let shared = n_shared(&small[at_small..], &large[at_large..], least_shared(sizes, self.options));
+                if let Some(kind) = shared.and_then(|n_shared| kind_of(n_shared, sizes, self.options)) {
                     found.push(LexicalPair { a: a.min(b) as u32, b: a.max(b) as u32, kind });
                 }
             }

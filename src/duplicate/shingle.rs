@@ -86,16 +86,13 @@ impl ShingleSets {
     }
 
     fn sort_rare_first(&mut self) {
-        // One or two shingles to a cell: 2 to 4 bytes for each.
-        let n_cells = (self.shingles.len() / 2).next_power_of_two();
-        let cells: Vec<AtomicU32> = (0..n_cells).into_par_iter().map(|_| AtomicU32::new(0)).collect();
-        let cell = |shingle: u64| &cells[shingle as usize & (n_cells - 1)];
-        self.shingles.par_iter().for_each(|&shingle| {
-            cell(shingle).fetch_add(1, Ordering::Relaxed);
-        });
-        self.shingles.par_iter_mut().for_each(|shingle| {
-            *shingle |= rarity(cell(*shingle).load(Ordering::Relaxed)) << (u64::BITS - RARITY_BITS);
-        });
+        let counts = Counts::of(&self.shingles);
+        self.number(|shingle| counts.rarity(shingle));
+    }
+
+    /// Gives each shingle its rarity, and sorts the sets by it.
+    fn number(&mut self, rarity: impl Fn(u64) -> u64 + Sync) {
+        self.shingles.par_iter_mut().for_each(|shingle| *shingle |= rarity(*shingle) << (u64::BITS - RARITY_BITS));
         let mut sets = Vec::with_capacity(self.len());
         let mut rest = self.shingles.as_mut_slice();
         for bounds in self.starts.windows(2) {
@@ -104,6 +101,13 @@ impl ShingleSets {
             rest = after;
         }
         sets.into_par_iter().for_each(<[u64]>::sort_unstable);
+    }
+
+    /// The sets of some of many texts, in the order of all.
+    pub fn of_some(texts: &[&str], rarity: &ShingleRarity) -> Self {
+        let mut sets = Self::in_any_order(texts);
+        sets.number(|shingle| rarity.of(shingle));
+        sets
     }
 
     pub fn len(&self) -> usize {
@@ -127,6 +131,65 @@ impl ShingleSets {
     pub fn shared(&self, a: usize, b: usize) -> Shared {
         let (a, b) = (self.set(a), self.set(b));
         Shared::of(n_shared(a, b, 0).unwrap_or(0), a.len(), b.len())
+    }
+}
+
+/// How often shingles occur, roughly: a count for each cell, shared by the shingles that fall into it.
+struct Counts(Vec<AtomicU32>);
+
+impl Counts {
+    fn of(shingles: &[u64]) -> Self {
+        // One or two shingles to a cell: 2 to 4 bytes for each.
+        let n_cells = (shingles.len() / 2).next_power_of_two();
+        let counts = Self((0..n_cells).into_par_iter().map(|_| AtomicU32::new(0)).collect());
+        shingles.par_iter().for_each(|&shingle| {
+            counts.0[cell(shingle, n_cells)].fetch_add(1, Ordering::Relaxed);
+        });
+        counts
+    }
+
+    fn rarity(&self, shingle: u64) -> u64 {
+        rarity(self.0[cell(shingle, self.0.len())].load(Ordering::Relaxed))
+    }
+}
+
+fn cell(shingle: u64, n_cells: usize) -> usize {
+    shingle as usize & (n_cells - 1)
+}
+
+/// How rare shingles are, for texts that are not all in one place. Any order of the shingles finds all pairs if
+/// it is the same everywhere; one in which the common ones come last finds them soon. So it may be that of a
+/// sample: what is not in it is taken for rare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShingleRarity {
+    /// For each cell; a power of two of them.
+    cells: Vec<u8>,
+}
+
+impl ShingleRarity {
+    /// As these texts show it.
+    #[must_use]
+    pub fn of_sample(texts: &[&str]) -> Self {
+        let parts: Vec<ShingleSets> = texts.par_chunks(AT_ONCE).map(ShingleSets::in_any_order).collect();
+        let shingles: Vec<u64> = parts.into_iter().flat_map(|part| part.shingles).collect();
+        let counts = Counts::of(&shingles).0;
+        Self { cells: counts.into_par_iter().map(|count| rarity(count.into_inner()) as u8).collect() }
+    }
+
+    /// The table, to be sent elsewhere.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.cells
+    }
+
+    /// The table as it was sent; none if it is not a power of two of bytes.
+    #[must_use]
+    pub fn from_bytes(cells: &[u8]) -> Option<Self> {
+        cells.len().is_power_of_two().then(|| Self { cells: cells.to_vec() })
+    }
+
+    fn of(&self, shingle: u64) -> u64 {
+        self.cells[cell(shingle, self.cells.len())].into()
     }
 }
 

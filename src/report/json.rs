@@ -1,7 +1,7 @@
 //! `report.json`: everything but timings. Two runs over the same input with the same options write
 //! the same bytes, at any number of threads.
 
-use super::{ModelShown, Report, rounded};
+use super::{Counts, ModelShown, Report, rounded};
 use crate::cluster::{Clustering, CriterionAt, NClusters, Outliers};
 use crate::duplicate::{DuplicateGroup, Kind, PairSources, WeakestLink};
 use crate::passage::Segment;
@@ -36,7 +36,7 @@ pub(super) struct Header<'a> {
     options: OptionsShown<'a>,
     /// None if the embeddings were given.
     model: Option<&'a ModelShown>,
-    counts: Counts,
+    counts: CountsShown,
 }
 
 /// The options that decide what is found; not those that only decide how fast.
@@ -90,11 +90,14 @@ struct DuplicateOptionsShown<'a> {
 }
 
 #[derive(Serialize)]
-struct Counts {
+struct CountsShown {
     inputs: usize,
     documents: usize,
     sources: usize,
     passages: usize,
+    /// Of those, the ones that the report shows, if it does not show all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passages_shown: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     old_passages: Option<usize>,
     distinct_passages: usize,
@@ -402,7 +405,6 @@ pub(super) fn group_shown<P>(number: u32, group: &DuplicateGroup, place: impl Fn
 
 pub(super) fn header(report: &Report) -> Header<'_> {
     let options = &report.options;
-    let count = |kind: Kind| report.duplicates.iter().flat_map(|d| &d.pairs).filter(|pair| pair.kind == kind).count();
     Header {
         refrain: env!("CARGO_PKG_VERSION"),
         paths: &report.paths,
@@ -453,26 +455,34 @@ pub(super) fn header(report: &Report) -> Header<'_> {
             }),
         },
         model: report.model.as_ref(),
-        counts: Counts {
-            inputs: report.n_inputs,
-            documents: report.documents.len(),
-            sources: report.sources.len(),
-            passages: report.passages.len(),
-            old_passages: (report.n_new < report.passages.len()).then(|| report.passages.len() - report.n_new),
-            distinct_passages: report.n_distinct,
-            tokens_embedded: report.embedded.n_tokens,
-            short_passages_left_out: report.n_short,
-            paragraphs_split: report.n_split,
-            outliers: report.clustering.as_ref().map(|c| c.assignment.iter().filter(|of| of.is_none()).count()),
-            pairs: report.duplicates.as_ref().map(|duplicates| PairCounts {
-                exact: count(Kind::Exact),
-                near: count(Kind::Near),
-                excerpt: count(Kind::Excerpt),
-                reworded: count(Kind::Reworded),
-                across_sources: duplicates.pairs.iter().filter(|pair| report.is_across_sources(pair)).count(),
-                left_out: duplicates.n_pairs_left_out,
-            }),
-        },
+        counts: counts(report),
+    }
+}
+
+fn counts(report: &Report) -> CountsShown {
+    let (n_here, n_old) = (report.passages.len(), report.passages.len() - report.n_new);
+    let Counts { n_documents, n_sources, n_passages, n_outliers, n_pairs, n_across_sources, .. } = report.counts();
+    let [exact, near, excerpt, reworded] = n_pairs;
+    CountsShown {
+        inputs: report.n_inputs,
+        documents: n_documents,
+        sources: n_sources,
+        passages: n_passages,
+        passages_shown: (n_here < n_passages).then_some(n_here),
+        old_passages: (n_old > 0).then_some(n_old),
+        distinct_passages: report.n_distinct,
+        tokens_embedded: report.embedded.n_tokens,
+        short_passages_left_out: report.n_short,
+        paragraphs_split: report.n_split,
+        outliers: report.clustering.as_ref().map(|_| n_outliers),
+        pairs: report.duplicates.as_ref().map(|duplicates| PairCounts {
+            exact,
+            near,
+            excerpt,
+            reworded,
+            across_sources: n_across_sources,
+            left_out: duplicates.n_pairs_left_out,
+        }),
     }
 }
 

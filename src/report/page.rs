@@ -176,6 +176,7 @@ fn with_text(report: &Report, ids: &[u32]) -> Vec<bool> {
 fn shown<'a>(report: &'a Report, ids: &'a [u32]) -> PageJson<'a> {
     let place = |id: u32| ids.binary_search(&id).ok().map(|place| place as u32);
     let is_shown = with_text(report, ids);
+    let counts = report.counts();
     let (sources, document_of) = documents(report, ids);
     let groups = report.duplicates.as_ref().map(|duplicates| {
         let groups = (0u32..).zip(&duplicates.groups).take(MAX_GROUPS);
@@ -206,7 +207,7 @@ fn shown<'a>(report: &'a Report, ids: &'a [u32]) -> PageJson<'a> {
         broader_themes: broader_themes(report),
         groups: Share {
             shown: groups.as_ref().map_or(0, Vec::len),
-            of: report.duplicates.as_ref().map_or(0, |duplicates| duplicates.groups.len()),
+            of: counts.n_groups,
         },
         duplicate_groups: groups,
         shared: shared(report, &sources),
@@ -231,8 +232,8 @@ fn shown<'a>(report: &'a Report, ids: &'a [u32]) -> PageJson<'a> {
             y: coordinate(1),
             text: ids.iter().zip(&is_shown).map(|(&id, shown)| shown.then(|| report.text(id))).collect(),
         },
-        texts: Share { shown: is_shown.iter().filter(|shown| **shown).count(), of: report.passages.len() },
-        points: Share { shown: ids.len(), of: report.passages.len() },
+        texts: Share { shown: is_shown.iter().filter(|shown| **shown).count(), of: counts.n_passages },
+        points: Share { shown: ids.len(), of: counts.n_passages },
         sources,
     }
 }

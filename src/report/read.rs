@@ -90,6 +90,7 @@ fn read(folder: &Path) -> Read<Report> {
         agreement: None,
         themes: None,
         embedded: EmbeddingCounts { n_tokens: count("tokens_embedded"), ..EmbeddingCounts::default() },
+        whole: None,
         timings: Timings::start(),
     })
 }
@@ -138,33 +139,9 @@ fn batches(path: &Path, mut each: impl FnMut(&RecordBatch) -> Option<()>) -> Rea
 }
 
 fn read_passages(path: &Path, json: &Value) -> Read<(Vec<Document>, Vec<Passage>)> {
-    let (mut documents, mut passages): (Vec<Document>, Vec<Passage>) = (Vec::new(), Vec::new());
-    batches(path, |batch| {
-        let text = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
-        let place = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<UInt64Type>();
-        let (source, document, texts) = (text("source")?, text("document")?, text("text")?);
-        let (start, end) = (place("start")?, place("end")?);
-        let n_tokens = batch.column_by_name("n_tokens")?.as_primitive_opt::<UInt32Type>()?;
-        for row in 0..batch.num_rows() {
-            let (start, end) = (start.value(row) as usize, end.value(row) as usize);
-            let is_next = |last: &Document| {
-                last.name == document.value(row) && last.source == source.value(row) && last.text.len() <= start
-            };
-            if !documents.last().is_some_and(is_next) {
-                documents.push(named(source.value(row), document.value(row)));
-            }
-            let last = documents.last_mut()?;
-            // What stands between passages is not in a report; line ends keep its place.
-            last.text.extend(std::iter::repeat_n('\n', start - last.text.len()));
-            last.text.push_str(texts.value(row));
-            if last.text.len() != end {
-                return None;
-            }
-            let document = documents.len() as u32 - 1;
-            passages.push(Passage { document, span: start..end, n_tokens: n_tokens.value(row) });
-        }
-        Some(())
-    })?;
+    let mut places = Places::default();
+    batches(path, |batch| places.add(batch))?;
+    let Places { mut documents, passages } = places;
     // Documents without passages are in report.json only.
     let known: std::collections::HashSet<(String, String)> =
         documents.iter().map(|document| (document.source.clone(), document.name.clone())).collect();
@@ -178,6 +155,43 @@ fn read_passages(path: &Path, json: &Value) -> Read<(Vec<Document>, Vec<Passage>
         }
     }
     Ok((documents, passages))
+}
+
+/// Passages put back into documents, which hold what is known of their texts.
+#[derive(Default)]
+pub(super) struct Places {
+    pub documents: Vec<Document>,
+    pub passages: Vec<Passage>,
+}
+
+impl Places {
+    /// Adds rows of `tables::passages`; none if they are no such rows.
+    pub fn add(&mut self, batch: &RecordBatch) -> Option<()> {
+        let text = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
+        let place = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<UInt64Type>();
+        let (source, document, texts) = (text("source")?, text("document")?, text("text")?);
+        let (start, end) = (place("start")?, place("end")?);
+        let n_tokens = batch.column_by_name("n_tokens")?.as_primitive_opt::<UInt32Type>()?;
+        for row in 0..batch.num_rows() {
+            let (start, end) = (start.value(row) as usize, end.value(row) as usize);
+            let is_next = |last: &Document| {
+                last.name == document.value(row) && last.source == source.value(row) && last.text.len() <= start
+            };
+            if !self.documents.last().is_some_and(is_next) {
+                self.documents.push(named(source.value(row), document.value(row)));
+            }
+            let last = self.documents.last_mut()?;
+            // What stands between passages is not in a report; line ends keep its place.
+            last.text.extend(std::iter::repeat_n('\n', start - last.text.len()));
+            last.text.push_str(texts.value(row));
+            if last.text.len() != end {
+                return None;
+            }
+            let document = self.documents.len() as u32 - 1;
+            self.passages.push(Passage { document, span: start..end, n_tokens: n_tokens.value(row) });
+        }
+        Some(())
+    }
 }
 
 fn named(source: &str, name: &str) -> Document {
@@ -195,28 +209,31 @@ fn named(source: &str, name: &str) -> Document {
 
 fn read_pairs(path: &Path, n_passages: usize) -> Read<Vec<DuplicatePair>> {
     let mut pairs = Vec::new();
-    batches(path, |batch| {
-        let id = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<UInt32Type>();
-        let figure = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Float32Type>();
-        let kinds = batch.column_by_name("kind")?.as_string_opt::<i32>()?;
-        let (a, b) = (id("a")?, id("b")?);
-        let (cosine, jaccard, containment) = (figure("cosine")?, figure("jaccard")?, figure("containment")?);
-        for row in 0..batch.num_rows() {
-            let pair = DuplicatePair {
-                a: a.value(row),
-                b: b.value(row),
-                kind: Kind::ALL.into_iter().find(|kind| kind.name() == kinds.value(row))?,
-                cosine: cosine.is_valid(row).then(|| cosine.value(row)),
-                jaccard: jaccard.value(row),
-                containment: containment.value(row),
-                excerpt: None,
-            };
-            if pair.a >= pair.b || pair.b as usize >= n_passages {
-                return None;
-            }
-            pairs.push(pair);
-        }
-        Some(())
-    })?;
+    batches(path, |batch| add_pairs(batch, n_passages, &mut pairs))?;
     Ok(pairs)
+}
+
+/// Adds rows of `tables::pairs`; none if they are no such rows.
+pub(super) fn add_pairs(batch: &RecordBatch, n_passages: usize, pairs: &mut Vec<DuplicatePair>) -> Option<()> {
+    let id = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<UInt32Type>();
+    let figure = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Float32Type>();
+    let kinds = batch.column_by_name("kind")?.as_string_opt::<i32>()?;
+    let (a, b) = (id("a")?, id("b")?);
+    let (cosine, jaccard, containment) = (figure("cosine")?, figure("jaccard")?, figure("containment")?);
+    for row in 0..batch.num_rows() {
+        let pair = DuplicatePair {
+            a: a.value(row),
+            b: b.value(row),
+            kind: Kind::ALL.into_iter().find(|kind| kind.name() == kinds.value(row))?,
+            cosine: cosine.is_valid(row).then(|| cosine.value(row)),
+            jaccard: jaccard.value(row),
+            containment: containment.value(row),
+            excerpt: None,
+        };
+        if pair.a >= pair.b || pair.b as usize >= n_passages {
+            return None;
+        }
+        pairs.push(pair);
+    }
+    Some(())
 }

@@ -93,12 +93,13 @@ impl<'a> Page<'a> {
 
 fn header(report: &Report, page: &mut Page) -> Result<()> {
     let title = page.bold.apply_to(format!("refrain {}", env!("CARGO_PKG_VERSION"))).to_string();
-    let copies = report.passages.len() - report.n_distinct;
+    let counts = report.counts();
+    let copies = counts.n_passages - report.n_distinct;
     page.line(&format!(
         "{title}  {} from {}: {}{}",
-        count(report.documents.len(), "document", "documents"),
-        count(report.sources.len(), "source", "sources"),
-        count(report.passages.len(), "passage", "passages"),
+        count(counts.n_documents, "document", "documents"),
+        count(counts.n_sources, "source", "sources"),
+        count(counts.n_passages, "passage", "passages"),
         if copies > 0 { format!(", {} of different text", report.n_distinct) } else { String::new() },
     ))?;
     let line = match &report.model {
@@ -191,7 +192,7 @@ fn duplicates(report: &Report, page: &mut Page) -> Result<()> {
     let Some(duplicates) = &report.duplicates else { return Ok(()) };
     let kinds: Vec<String> = Kind::ALL
         .iter()
-        .map(|kind| (kind, duplicates.pairs.iter().filter(|pair| pair.kind == *kind).count()))
+        .zip(report.counts().n_pairs)
         .filter(|(_, n)| *n > 0)
         .map(|(kind, n)| format!("{n} {}", kind.name()))
         .collect();

@@ -2,10 +2,11 @@
 
 use crate::texts::Texts;
 use crate::{errors, interrupt, options, rows};
-use numpy::PyArray2;
+use numpy::{PyArray2, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use refrain::embedding::{self, Model, Runtime};
+use refrain::report::{ModelShown, collected};
 use std::sync::{Arc, Mutex, PoisonError};
 
 #[pyclass(frozen, module = "refrain._refrain")]
@@ -39,5 +40,24 @@ impl Embedder {
         })?;
         errors::warn(py, &warnings)?;
         rows::rows_out(py, embedded.rows)
+    }
+
+    /// The rows of passages, whose lengths in tokens are known; what made them, as text; and what was remarked.
+    fn embed_passages(
+        &self,
+        py: Python,
+        texts: Texts,
+        n_tokens: PyReadonlyArray1<i32>,
+    ) -> PyResult<(Py<PyArray2<f32>>, String, String)> {
+        let n_tokens: Vec<u32> = n_tokens.as_array().iter().map(|n| n.cast_unsigned()).collect();
+        let embedder = Arc::clone(&self.embedder);
+        let (embedded, made_by, warnings) = interrupt::run(py, self.threads, move |progress| {
+            let mut warnings = vec![];
+            let mut embedder = embedder.lock().unwrap_or_else(PoisonError::into_inner);
+            let embedded = embedder.embed(&texts.all(), &n_tokens, progress, &mut warnings)?;
+            let made_by = ModelShown::of(embedder.model(), &embedded);
+            Ok((embedded, made_by, warnings))
+        })?;
+        Ok((rows::rows_out(py, embedded.rows)?, collected::sent(&made_by), collected::remark(&warnings)))
     }
 }

@@ -13,6 +13,7 @@ mod interrupt;
 mod options;
 mod report;
 mod rows;
+mod spark;
 mod table;
 mod texts;
 
@@ -20,6 +21,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _refrain {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::cluster::{Clustering, cluster};
     #[pymodule_export]
@@ -30,6 +33,16 @@ mod _refrain {
     use crate::report::{Report, report};
     #[pymodule_export]
     use crate::table::Table;
+
+    /// The steps of `refrain.spark`.
+    #[pymodule]
+    mod spark {
+        #[pymodule_export]
+        use crate::spark::{
+            Cells, FirstFit, Pass, Reader, candidates, collected, compared, cosines, digests, dots, fit_first, fit_keys, groups,
+            joined, moved, placed, postings, rarity, row_keys, within,
+        };
+    }
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "as Python calls it")]

@@ -15,7 +15,7 @@ use std::sync::Arc;
 const WIDTH: usize = 100;
 
 #[pyclass(frozen, module = "refrain")]
-pub struct Report(Arc<refrain::Report>);
+pub struct Report(pub Arc<refrain::Report>);
 
 #[pyfunction]
 pub fn report(py: Python, paths: Vec<String>, output: Option<PathBuf>, options: &Bound<PyDict>) -> PyResult<Report> {

@@ -22,7 +22,12 @@ pub(in crate::cluster) struct Order {
 impl Order {
     /// All rows as they stand, taken to be different.
     pub(in crate::cluster) fn as_given(n: usize) -> Self {
-        Self { rows: (0..n as u32).collect(), n_distinct: n }
+        Self::of_first(n, n)
+    }
+
+    /// Rows that come first of more and stand in their order; of all, so many differ from each other.
+    pub(in crate::cluster) fn of_first(n: usize, n_distinct: usize) -> Self {
+        Self { rows: (0..n as u32).collect(), n_distinct }
     }
 
     /// The rows `chosen` of `rows` in the order of a seeded digest: of the text that each row stands for, or
@@ -30,15 +35,10 @@ impl Order {
     /// keep its place. Of rows with the same digest, the second gets another, so that a sample has its fair
     /// share of them.
     pub(in crate::cluster) fn by_digest(rows: ArrayView2<f32>, texts: &[&str], chosen: &[u32], seed: u64) -> Self {
-        let of_numbers = |i: u32| {
-            let row = rows.row(i as usize);
-            let numbers = row.to_slice().map_or_else(|| Cow::Owned(row.to_vec()), Cow::Borrowed);
-            XxHash3_64::oneshot_with_seed(seed, bytemuck::cast_slice(&numbers))
-        };
-        let mut different: Vec<u64> = chosen.par_iter().map(|&i| of_numbers(i)).collect();
+        let mut different: Vec<u64> = chosen.par_iter().map(|&i| row_key(rows.row(i as usize), seed)).collect();
         let digest = |(&i, &of_numbers): (&u32, &u64)| match texts[i as usize] {
             "" => (of_numbers, i),
-            text => (XxHash3_64::oneshot_with_seed(seed, text.as_bytes()), i),
+            text => (text_key(text, seed), i),
         };
         let mut digests: Vec<(u64, u32)> = chosen.par_iter().zip(&different).map(digest).collect();
         different.par_sort_unstable();
@@ -52,6 +52,17 @@ impl Order {
         digests.par_sort_unstable();
         Self { rows: digests.into_iter().map(|(_, i)| i).collect(), n_distinct: different.len() }
     }
+}
+
+/// What the rows of texts are put in order by.
+pub(in crate::cluster) fn text_key(text: &str, seed: u64) -> u64 {
+    XxHash3_64::oneshot_with_seed(seed, text.as_bytes())
+}
+
+/// The same of rows of which no text is known; equal for equal rows.
+pub(in crate::cluster) fn row_key(row: ArrayView1<f32>, seed: u64) -> u64 {
+    let numbers = row.to_slice().map_or_else(|| Cow::Owned(row.to_vec()), Cow::Borrowed);
+    XxHash3_64::oneshot_with_seed(seed, bytemuck::cast_slice(&numbers))
 }
 
 /// The rows of a fit; a place is an index into their order. Nothing is copied: a copy of all rows would

@@ -103,6 +103,11 @@ class Embedder:
         """
         return self._embedder.embed(texts)
 
+    def _embed_passages(
+        self, texts: "ArrowArray", n_tokens: npt.NDArray[np.int32]
+    ) -> tuple[npt.NDArray[np.float32], str, str]:
+        return self._embedder.embed_passages(texts, n_tokens)
+
 
 def cluster(rows: "Array | ArrowArray", **options: "Unpack[ClusterOptions]") -> Clustering:
     """K-means on rows, each divided by its length first, so that what is near is near by cosine.

@@ -1,0 +1,245 @@
+"""Which passages are alike: pairs of texts, and the pairs of passages that they stand for."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from .._refrain import spark as steps
+from ._engine import Batches, Work, batches_of, collected, gathered, mapped, numbers, vectors, whole
+
+# How rare a shingle is is told from so many texts.
+_SAMPLED_TEXTS = 1 << 18
+# Texts of a batch whose shingles are made, and pairs that are compared, at a time.
+_TEXTS_AT_ONCE, _PAIRS_AT_ONCE = 8_192, 65_536
+# Rows that are at home in a cell; of more, it is split.
+CELL_ROWS = 50_000
+# Rows for each centre that the cells are made from.
+_ROWS_PER_CENTRE = 64
+# Visitors of a cell that are compared with those at home at a time.
+_VISITORS = 16_384
+
+
+def texts_of(work: Work, passages: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Of each different text the first passage (text_id, digest, text), and of each passage its text (passage_id, text_id).
+
+    Texts are the same if they are in their normal form, of which the digest is taken.
+    """
+    digests = mapped(passages.select("passage_id", "text"), _digests, "passage_id long, text string, digest binary")
+    digests = work.stage("digests", digests)
+    first = F.min(F.struct("text", "passage_id")).alias("first")
+    texts = digests.groupBy("digest").agg(first).select(F.col("first.passage_id").alias("text_id"), "digest", "first.text")
+    texts = work.stage("texts", texts)
+    members = digests.select("passage_id", "digest").join(texts.select("text_id", "digest"), "digest")
+    return texts, work.stage("members", members.select("passage_id", "text_id"))
+
+
+def _digests(batches: Batches) -> Batches:
+    for batch in batches:
+        found = pa.table(steps.digests(batch["text"]))
+        yield batch.append_column("digest", found["digest"].combine_chunks())
+
+
+def lexical_candidates(work: Work, texts: DataFrame, options: dict[str, Any]) -> DataFrame:
+    """Pairs of texts (a, b) that may be near copies, or excerpts of each other: no such pair is missing."""
+    sample = collected(texts.orderBy("digest").limit(_SAMPLED_TEXTS).select("text"))
+    rarity = bytes(steps.rarity(sample["text"]))
+    postings = mapped(
+        texts.select("text_id", "text"), _postings, "shingle long, text_id long, packed long", rarity=rarity, options=options
+    )
+    by_shingle = postings.repartition(work.partitions, "shingle")
+    pairs = mapped(by_shingle, _candidates, "a long, b long", options=options)
+    return work.stage("candidates", pairs.distinct())
+
+
+def _postings(batches: Batches, rarity: bytes, options: dict[str, Any]) -> Batches:
+    for table in gathered(batches, _TEXTS_AT_ONCE):
+        yield from batches_of(steps.postings(table["text"], numbers(table["text_id"]), rarity, options))
+
+
+def _candidates(batches: Batches, options: dict[str, Any]) -> Batches:
+    table = whole(batches)
+    if table is not None:
+        columns = (numbers(table[name]) for name in ("shingle", "text_id", "packed"))
+        yield from batches_of(steps.candidates(*columns, options))
+
+
+def reworded_candidates(
+    work: Work, rows: DataFrame, threshold: float, options: dict[str, Any]
+) -> tuple[DataFrame, dict[str, float]]:
+    """All pairs of rows (text_id, embedding) with a cosine of at least the threshold (a, b, cosine), and how often rows
+    were sent.
+
+    Rows go to the cells of a coarse clustering: home to the cell of the nearest centre, and on a visit to every further one
+    that could hold a partner, by the triangle inequality on angles. So no pair is lost, and each is found once.
+    """
+    n = rows.count()
+    n_cells = max(-(-n // CELL_ROWS), min(work.spark.sparkContext.defaultParallelism, n // 1000), 1)
+    sample = collected(rows.orderBy(F.xxhash64("text_id")).limit(_ROWS_PER_CENTRE * n_cells).select("embedding"))
+    chosen = vectors(sample["embedding"])
+    fit = {"k": min(n_cells, len(np.unique(chosen, axis=0))), "restarts": 1, "max_iterations": 10}
+    centres = steps.fit_first(chosen, len(chosen), fit).centroids
+    homes = mapped(rows, _homes, "cell int", centres=centres)
+    splits = {row["cell"]: -(-row["count"] // CELL_ROWS) for row in homes.groupBy("cell").count().collect()}
+    sent = mapped(
+        rows, _stays, "cell int, split int, is_visitor boolean, text_id long, embedding binary",
+        centres=centres, splits=splits, threshold=threshold,
+    )
+    n_places = sum(splits.values())
+    by_cell = sent.repartition(max(work.partitions, n_places), "cell", "split").sortWithinPartitions(
+        "cell", "split", "is_visitor", "text_id"
+    )
+    found = mapped(by_cell, _join, "a long, b long, cosine float, n_sent long", threshold=threshold)
+    found = work.stage("reworded", found)
+    n_sent = found.agg(F.sum("n_sent")).first()[0] or 0
+    figures = {"cells": n_places, "largest_cell": max(splits.values(), default=0), "replication": n_sent / n if n else 0.0}
+    return found.where("a is not null").select("a", "b", "cosine"), figures
+
+
+def _homes(batches: Batches, centres: np.ndarray) -> Batches:
+    cells = steps.Cells(centres)
+    for batch in batches:
+        found = pa.table(cells.homes(vectors(batch["embedding"])))
+        yield from batches_of(found)
+
+
+def _stays(batches: Batches, centres: np.ndarray, splits: dict[int, int], threshold: float) -> Batches:
+    cells = steps.Cells(centres)
+    for batch in batches:
+        stays = pa.table(cells.stays(vectors(batch["embedding"]), threshold))
+        row, cell, is_home = (numbers(stays[name]) for name in ("row", "cell", "is_home"))
+        text_id = numbers(batch["text_id"])[row]
+        n_splits = np.array([splits.get(int(of), 1) for of in cell])
+        # A split cell is several cells of one centre. A row is at home in one of them, and visits those before it.
+        own = _mixed(text_id) % n_splits
+        for split in range(int(n_splits.max(initial=0))):
+            goes = np.where(is_home, split <= own, split < n_splits)
+            yield pa.RecordBatch.from_pydict({
+                "cell": cell[goes],
+                "split": np.full(int(goes.sum()), split, np.int32),
+                "is_visitor": ~is_home[goes] | (split < own[goes]),
+                "text_id": text_id[goes],
+                "embedding": batch["embedding"].take(pa.array(row[goes])),
+            })
+
+
+def _mixed(ids: np.ndarray) -> np.ndarray:
+    """Numbers spread evenly, by a multiplicative hash."""
+    return (ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(40)).astype(np.int64)
+
+
+def _join(batches: Batches, threshold: float) -> Batches:
+    """Joins cell after cell: those at home, who come first, with each other, and then with the visitors as they come."""
+    n_sent, place, home = 0, None, []
+    waiting: list[pa.RecordBatch] = []
+
+    def found(visitors: list[pa.RecordBatch]) -> Batches:
+        at_home = pa.Table.from_batches(home)
+        visiting = pa.Table.from_batches(visitors, at_home.schema)
+        rows = np.concatenate([vectors(table["embedding"]) for table in (visiting, at_home) if table.num_rows])
+        ids = np.concatenate([numbers(visiting["text_id"]), numbers(at_home["text_id"])])
+        n_left = visiting.num_rows or len(ids)
+        pairs = pa.table(steps.joined(rows, n_left, threshold))
+        a, b, cosine = (numbers(pairs[name]) for name in ("a", "b", "cosine"))
+        # Visitors meet each other elsewhere.
+        is_here = b >= n_left if visitors else np.ones(len(b), bool)
+        a, b, cosine = ids[a[is_here]], ids[b[is_here]], cosine[is_here]
+        n = len(a)
+        yield pa.RecordBatch.from_pydict({
+            "a": np.minimum(a, b), "b": np.maximum(a, b), "cosine": cosine, "n_sent": np.zeros(n, np.int64)
+        })
+
+    def ended() -> Batches:
+        if home and waiting:
+            yield from found(waiting)
+        waiting.clear()
+
+    is_joined = True
+    for batch in batches:
+        n_sent += batch.num_rows
+        for part in _runs(batch):
+            here = (part["cell"][0].as_py(), part["split"][0].as_py())
+            is_visitor = part["is_visitor"][0].as_py()
+            if here != place or is_visitor:
+                if not is_joined and home:
+                    yield from found([])
+                is_joined = True
+            if here != place:
+                yield from ended()
+                place, home = here, []
+            if is_visitor:
+                waiting.append(part)
+                if sum(batch.num_rows for batch in waiting) >= _VISITORS:
+                    yield from ended()
+            else:
+                home.append(part)
+                is_joined = False
+    if not is_joined and home:
+        yield from found([])
+    yield from ended()
+    yield pa.RecordBatch.from_pydict({
+        "a": pa.nulls(1, pa.int64()), "b": pa.nulls(1, pa.int64()), "cosine": pa.nulls(1, pa.float32()),
+        "n_sent": pa.array([n_sent], pa.int64()),
+    })
+
+
+def _runs(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    """The parts of a batch that are of one cell, and at home or visiting."""
+    if batch.num_rows == 0:
+        return []
+    columns = [numbers(batch[name].cast(pa.int32())) for name in ("cell", "split", "is_visitor")]
+    changes = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    starts = np.concatenate([[0], np.flatnonzero(changes) + 1, [batch.num_rows]])
+    return [batch.slice(start, end - start) for start, end in zip(starts[:-1], starts[1:])]
+
+
+def compared(work: Work, texts: DataFrame, lexical: DataFrame | None, reworded: DataFrame | None, options: dict[str, Any]) -> DataFrame:
+    """The pairs of texts that are alike: a, b, kind, cosine where it is known yet, jaccard, containment."""
+    none = work.spark.createDataFrame([], "a long, b long, cosine float")
+    lexical = none.select("a", "b") if lexical is None else lexical
+    both = lexical.join(none if reworded is None else reworded, ["a", "b"], "full")
+    words = texts.select("text_id", "text")
+    sides = both.join(words.toDF("a", "text_a"), "a").join(words.toDF("b", "text_b"), "b")
+    schema = "a long, b long, kind string, cosine float, jaccard float, containment float"
+    return work.stage("text-pairs", mapped(sides, _compare, schema, options=options))
+
+
+def _compare(batches: Batches, options: dict[str, Any]) -> Batches:
+    for table in gathered(batches, _PAIRS_AT_ONCE):
+        is_reworded = numbers(table["cosine"].is_valid())
+        columns = [numbers(table["a"]), table["text_a"], numbers(table["b"]), table["text_b"]]
+        found = pa.table(steps.compared(*columns, is_reworded, options))
+        pairs = pa.table({
+            "a": table["a"], "b": table["b"], "kind": found["kind"], "cosine": table["cosine"],
+            "jaccard": found["jaccard"], "containment": found["containment"],
+        })
+        yield from batches_of(pairs.filter(found["kind"].is_valid()))
+
+
+def of_passages(
+    work: Work, text_pairs: DataFrame, members: DataFrame, rows: DataFrame | None, kinds: list[str], *, name: str
+) -> DataFrame:
+    """The pairs of passages: those of texts, by the first passage of each, and each copy with the first of its text."""
+    one = F.lit(1.0).cast("float")
+    a, b = F.least("passage_id", "text_id").alias("a"), F.greatest("passage_id", "text_id").alias("b")
+    copies = members.where("passage_id <> text_id").select(
+        a, b, F.lit("exact").alias("kind"), F.lit(None).cast("float").alias("cosine"), one.alias("jaccard"), one.alias("containment")
+    )
+    pairs = text_pairs.unionByName(copies).where(F.col("kind").isin(kinds))
+    if rows is None:
+        return work.stage(name, pairs)
+    known, unknown = pairs.where("cosine is not null"), pairs.where("cosine is null").drop("cosine")
+    sides = unknown.join(rows.toDF("a", "row_a"), "a").join(rows.toDF("b", "row_b"), "b")
+    with_cosine = mapped(sides, _cosines, "a long, b long, kind string, cosine float, jaccard float, containment float")
+    return work.stage(name, known.unionByName(with_cosine))
+
+
+def _cosines(batches: Batches) -> Batches:
+    for batch in batches:
+        cosines = steps.dots(vectors(batch["row_a"]), vectors(batch["row_b"]))
+        kept = {name: batch[name] for name in ("a", "b", "kind")}
+        yield pa.RecordBatch.from_pydict({
+            **kept, "cosine": cosines, "jaccard": batch["jaccard"], "containment": batch["containment"]
+        })

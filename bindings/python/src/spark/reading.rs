@@ -1,0 +1,184 @@
+//! Files and rows become passages.
+
+use super::{numbers, table};
+use crate::errors::{InputError, raised};
+use crate::table::Table;
+use crate::texts::Texts;
+use crate::{capsule, options};
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, Int32Array, Int64Array, StringArray};
+use bytes::Bytes;
+use numpy::PyReadonlyArray1;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use refrain::document::{self, Document};
+use refrain::embedding::{Model, TokenCounter};
+use refrain::passage::{self, Segmentation};
+use refrain::report::collected::remark;
+use refrain::source::Input;
+use refrain::{Options, Silent, Warning};
+use std::sync::Arc;
+
+/// Places within a table are numbered row by row, so far apart.
+const MAX_PASSAGES_OF_ROW: i64 = 1 << 24;
+
+/// Reads and cuts documents as the command line does, with the model's tokenizer.
+#[pyclass(frozen, module = "refrain._refrain")]
+pub struct Reader {
+    options: Options,
+    measure: TokenCounter,
+}
+
+#[pymethods]
+impl Reader {
+    #[new]
+    fn new(options: &Bound<PyDict>) -> PyResult<Self> {
+        let groups = [options::engine, options::input];
+        let options = options::over_defaults(options, &groups)?;
+        let model = Model::find(&options.model, &options.runtime, &Silent).map_err(|e| raised(&e))?;
+        let measure = model.token_counter().map_err(|e| raised(&e))?;
+        Ok(Self { options, measure })
+    }
+
+    /// The passages of files, whose contents are binary arrays. See [`Reader::passages`].
+    fn files(&self, py: Python, names: Texts, sources: Texts, contents: &Bound<PyAny>) -> PyResult<Table> {
+        let contents = capsule::arrays(contents)?.unwrap_or_default();
+        py.detach(|| {
+            let contents = contents.iter().flat_map(values);
+            let mut found = Found::default();
+            for ((name, source), bytes) in names.all().into_iter().zip(sources.all()).zip(contents) {
+                let input = Input::named(name).in_source(source);
+                let (documents, warnings) = document::parse(&input, &Bytes::copy_from_slice(bytes), &self.options.document);
+                found.add(name, source, 0, &documents, self.cut(&documents), warnings);
+            }
+            found
+        })
+        .table()
+    }
+
+    /// The passages of a table's rows, each of which is a document of its `inputs`.
+    fn texts(
+        &self,
+        py: Python,
+        inputs: Texts,
+        names: Texts,
+        sources: Texts,
+        texts: Texts,
+        rows: PyReadonlyArray1<i64>,
+    ) -> PyResult<Table> {
+        let rows = numbers(&rows)?;
+        py.detach(|| {
+            let mut found = Found::default();
+            let (inputs, names, sources, texts) = (inputs.all(), names.all(), sources.all(), texts.all());
+            for i in 0..texts.len().min(rows.len()) {
+                let (name, source) = (names[i].into(), sources[i].into());
+                let document = [Document { name, source, text: texts[i].into(), ..Document::default() }];
+                let cut = self.cut(&document);
+                found.add(inputs[i], sources[i], rows[i] * MAX_PASSAGES_OF_ROW, &document, cut, vec![]);
+            }
+            found
+        })
+        .table()
+    }
+}
+
+impl Reader {
+    fn cut(&self, documents: &[Document]) -> Segmentation {
+        passage::cut(documents, &self.measure, &self.options.passage)
+    }
+}
+
+fn values(array: &ArrayRef) -> Vec<&[u8]> {
+    if let Some(array) = array.as_binary_opt::<i32>() {
+        return array.iter().map(Option::unwrap_or_default).collect();
+    }
+    array.as_binary_opt::<i64>().map_or_else(Vec::new, |array| array.iter().map(Option::unwrap_or_default).collect())
+}
+
+/// Passages, a row each, and for each file a row without a text: what was left out of it, and what was wrong with it.
+#[derive(Default)]
+struct Found {
+    input: Vec<String>,
+    document: Vec<String>,
+    source: Vec<String>,
+    part: Vec<i64>,
+    start: Vec<i64>,
+    end: Vec<i64>,
+    text: Vec<Option<String>>,
+    n_tokens: Vec<i32>,
+    n_documents: Vec<i64>,
+    n_short: Vec<i64>,
+    n_split: Vec<i64>,
+    warnings: Vec<Option<String>>,
+}
+
+impl Found {
+    /// The places of passages begin at `first`.
+    fn add(
+        &mut self,
+        name: &str,
+        source: &str,
+        first: i64,
+        documents: &[Document],
+        cut: Segmentation,
+        mut warnings: Vec<Warning>,
+    ) {
+        warnings.extend(cut.warnings);
+        for (part, passage) in (first..).zip(&cut.passages) {
+            let document = &documents[passage.document as usize];
+            let place = passage.place(documents);
+            self.row(name, &document.name, &document.source);
+            self.part.push(part);
+            self.start.push(place.start as i64);
+            self.end.push(place.end as i64);
+            self.text.push(Some(passage.text(documents).to_owned()));
+            self.n_tokens.push(passage.n_tokens.cast_signed());
+            self.counts([0; 3], None);
+        }
+        self.row(name, name, source);
+        self.part.push(-1);
+        self.start.push(0);
+        self.end.push(0);
+        self.text.push(None);
+        self.n_tokens.push(0);
+        let remark = (!warnings.is_empty()).then(|| remark(&warnings));
+        self.counts([documents.len(), cut.n_short, cut.n_split], remark);
+    }
+
+    fn row(&mut self, input: &str, document: &str, source: &str) {
+        self.input.push(input.to_owned());
+        self.document.push(document.to_owned());
+        self.source.push(source.to_owned());
+    }
+
+    fn counts(&mut self, [n_documents, n_short, n_split]: [usize; 3], warnings: Option<String>) {
+        self.n_documents.push(n_documents as i64);
+        self.n_short.push(n_short as i64);
+        self.n_split.push(n_split as i64);
+        self.warnings.push(warnings);
+    }
+
+    fn table(self) -> PyResult<Table> {
+        let text = |values: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+        let number = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
+        let n_bytes: usize = self.text.iter().flatten().map(String::len).sum();
+        if i32::try_from(n_bytes).is_err() {
+            return Err(InputError::new_err("the passages of one batch of files are more than 2 GiB; split the largest"));
+        }
+        let columns = vec![
+            ("input", text(self.input)),
+            ("document", text(self.document)),
+            ("source", text(self.source)),
+            ("part", number(self.part)),
+            ("start", number(self.start)),
+            ("end", number(self.end)),
+            ("text", Arc::new(StringArray::from(self.text)) as ArrayRef),
+            ("n_tokens", Arc::new(Int32Array::from(self.n_tokens))),
+            ("n_documents", number(self.n_documents)),
+            ("n_short", number(self.n_short)),
+            ("n_split", number(self.n_split)),
+            ("warnings", Arc::new(StringArray::from(self.warnings))),
+        ];
+        Table::whole(table(columns, &["text", "warnings"]))
+    }
+}

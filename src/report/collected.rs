@@ -1,0 +1,157 @@
+//! A report put together from tables: what was found elsewhere, by an engine that holds the corpus, is described and
+//! shown here.
+
+use super::read::{Places, add_pairs};
+use super::{Counts, ModelShown, Report, Timings};
+use crate::cluster::Clustering;
+use crate::duplicate::{DuplicateGroup, Duplicates, ExactClasses, Passages};
+use crate::embedding::EmbeddingCounts;
+use crate::theme::{self, ThemePassages};
+use crate::{Error, Options, Result, Warning, projection};
+use arrow_array::RecordBatch;
+use ndarray::Array2;
+use std::path::PathBuf;
+
+/// What was collected.
+#[derive(Debug)]
+pub struct Collected {
+    /// What was read.
+    pub paths: Vec<String>,
+    /// The options of the run.
+    pub options: Options,
+    /// The model that embedded the passages; none if their embeddings were given.
+    pub model: Option<ModelShown>,
+    /// Files found.
+    pub n_inputs: usize,
+    /// Passages left out because they are short, and paragraphs split, of all that was read.
+    pub n_short_and_split: (usize, usize),
+    /// Tokens and passages of different text of all that was read.
+    pub n_tokens_and_distinct: (usize, usize),
+    /// What was skipped or repaired.
+    pub warnings: Vec<Warning>,
+    /// Rows of [`tables::passages`](super::tables::passages), in passage order, at least with the columns that say
+    /// where a passage stands and what it says.
+    pub passages: Vec<RecordBatch>,
+    /// `(n, dim)` rows of unit length, one for each; of no columns where there are none.
+    pub rows: Array2<f32>,
+    /// The clusters, if there are any.
+    pub clustering: Option<Clustering>,
+    /// Rows of [`tables::pairs`](super::tables::pairs), and the groups, if duplicates were looked for.
+    pub duplicates: Option<(Vec<RecordBatch>, Vec<DuplicateGroup>)>,
+    /// The counts of the whole, if the passages are a part of what was read.
+    pub whole: Option<Counts>,
+}
+
+/// Warnings as text, to be sent to where the report is made.
+#[must_use]
+pub fn remark(warnings: &[Warning]) -> String {
+    let shown = |warning: &Warning| {
+        let kind = serde_json::to_value(warning).ok().and_then(|shown| shown["warning"].as_str().map(str::to_owned));
+        [kind.unwrap_or_default(), warning.to_string()]
+    };
+    serde_json::to_string(&warnings.iter().map(shown).collect::<Vec<_>>()).unwrap_or_default()
+}
+
+/// The warnings that were sent.
+#[must_use]
+pub fn remarks(sent: &str) -> Vec<Warning> {
+    let sent: Vec<[String; 2]> = serde_json::from_str(sent).unwrap_or_default();
+    sent.into_iter().map(|[kind, message]| Warning::Earlier { kind, message }).collect()
+}
+
+/// What a model is shown as, as text.
+#[must_use]
+pub fn sent(model: &ModelShown) -> String {
+    serde_json::to_string(model).unwrap_or_default()
+}
+
+/// What a model is shown as, from its text; none if it is no such text.
+#[must_use]
+pub fn model(sent: &str) -> Option<ModelShown> {
+    serde_json::from_str(sent).ok()
+}
+
+/// Describes the themes, places the passages on a map, and finds the excerpts and the boilerplate. Of a part of a
+/// corpus, themes are described from that part; their sizes are those that the clustering gives.
+///
+/// # Errors
+/// [`Error::Finished`] if a table is not of these columns, or speaks of passages that are not there.
+pub fn report(collected: Collected) -> Result<Report> {
+    let timings = Timings::start();
+    let Collected { paths, options, model, mut warnings, rows, clustering, whole, .. } = collected;
+    let wrong = |what: &str| Error::Finished { path: PathBuf::from(what), reason: "its rows do not fit together".into() };
+    let mut places = Places::default();
+    collected.passages.iter().try_for_each(|batch| places.add(batch)).ok_or_else(|| wrong("passages"))?;
+    let Places { documents, passages } = places;
+    let n = passages.len();
+    let is_whole = clustering.as_ref().is_none_or(|found| found.assignment.len() == n && found.similarity.len() == n);
+    if rows.nrows() != n || !is_whole {
+        return Err(wrong("passages"));
+    }
+    let texts: Vec<&str> = passages.iter().map(|passage| passage.text(&documents)).collect();
+    let classes = ExactClasses::of(&texts);
+    let (sources, source_of) = super::sources(&documents, &passages);
+    let document_of: Vec<u32> = passages.iter().map(|passage| passage.document).collect();
+    let described = ThemePassages {
+        texts: &texts,
+        rows: rows.view(),
+        document_of: &document_of,
+        source_of: &source_of,
+        distinct: classes.representatives(),
+        text_of: classes.class_of(),
+    };
+    let mut themes = clustering.as_ref().map(|clustering| theme::describe(&described, clustering));
+    if let (Some(themes), Some(clustering), Some(_)) = (&mut themes, &clustering, &whole) {
+        themes.themes.iter_mut().zip(&clustering.sizes).for_each(|(theme, &size)| theme.size = size);
+    }
+    if themes.as_ref().is_some_and(|themes| themes.themes.is_empty()) {
+        warnings.push(Warning::FewPassages { n_distinct: classes.representatives().len() });
+    }
+    let projection = options.cluster.as_ref().filter(|_| options.projection).map(|options| {
+        projection::project(rows.view(), classes.representatives(), classes.class_of(), options.seed)
+    });
+    let duplicates = match (collected.duplicates, &options.duplicate) {
+        (Some((tables, groups)), Some(options)) => {
+            let mut pairs = Vec::new();
+            tables.iter().try_for_each(|batch| add_pairs(batch, n, &mut pairs)).ok_or_else(|| wrong("pairs"))?;
+            if groups.iter().flat_map(|group| group.members.iter().chain([&group.representative])).any(|&i| i as usize >= n) {
+                return Err(wrong("groups"));
+            }
+            let compared = Passages {
+                texts: &texts,
+                rows: rows.view(),
+                classes: &classes,
+                source_of: &source_of,
+                document_of: &document_of,
+                n_new: n,
+            };
+            Some(Duplicates::of_parts(pairs, groups, compared, options))
+        }
+        _ => None,
+    };
+    let (n_tokens, n_distinct) = collected.n_tokens_and_distinct;
+    let n_passages = whole.as_ref().map_or(n, |whole| whole.n_passages);
+    Ok(Report {
+        paths,
+        options,
+        model,
+        n_inputs: collected.n_inputs,
+        n_short: collected.n_short_and_split.0,
+        n_split: collected.n_short_and_split.1,
+        n_distinct,
+        warnings,
+        sources,
+        source_of,
+        documents,
+        passages,
+        n_new: n,
+        clustering,
+        agreement: None,
+        themes,
+        projection,
+        duplicates,
+        embedded: EmbeddingCounts { n_passages, n_distinct, n_tokens, ..EmbeddingCounts::default() },
+        whole,
+        timings,
+    })
+}
