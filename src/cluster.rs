@@ -14,17 +14,15 @@ mod kmeans;
 pub use choice::CriterionAt;
 pub use kmeans::{Init, KMeans, KMeansError, KMeansParams, KMeansValidParams};
 
-use crate::similarity;
 use crate::{Error, Result, Warning};
 use kmeans::lloyd::Fitted;
 use kmeans::training::{Order, Training};
 use linfa::prelude::*;
 use linfa_clustering::KMeansInit;
 use linfa_nn::distance::L2Dist;
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
-use rayon::prelude::*;
 use std::cmp::Reverse;
 use std::ops::RangeInclusive;
 

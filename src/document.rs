@@ -35,7 +35,7 @@ pub use limits::{Limit, Limits, NoLimit};
 use packed::{Content, Seekable, Whole};
 use rayon::prelude::*;
 pub use rewrite::{Removal, rewrite};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::io::{BufReader, Cursor};
 pub use table::RowEdit;
 
@@ -70,7 +70,7 @@ pub struct Columns {
 }
 
 /// What a format tells about a document besides its text.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// What names the row of a table.
     #[serde(skip_serializing_if = "Option::is_none")]

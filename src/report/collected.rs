@@ -4,12 +4,14 @@
 use super::read::{Places, add_pairs};
 use super::{Counts, ModelShown, Report, Timings};
 use crate::cluster::Clustering;
+use crate::document::{Document, Metadata};
 use crate::duplicate::{DuplicateGroup, Duplicates, ExactClasses, Passages};
 use crate::embedding::EmbeddingCounts;
 use crate::theme::{self, ThemePassages};
 use crate::{Error, Options, Result, Warning, projection};
 use arrow_array::RecordBatch;
 use ndarray::Array2;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// What was collected.
@@ -29,6 +31,9 @@ pub struct Collected {
     pub n_tokens_and_distinct: (usize, usize),
     /// What was skipped or repaired.
     pub warnings: Vec<Warning>,
+    /// All documents in their order, those without passages too, with their metadata as [`sent_metadata`] gives it;
+    /// empty where only the documents of the passages are known.
+    pub documents: Vec<(String, String, String)>,
     /// Rows of [`tables::passages`](super::tables::passages), in passage order, at least with the columns that say
     /// where a passage stands and what it says.
     pub passages: Vec<RecordBatch>,
@@ -59,6 +64,12 @@ pub fn remarks(sent: &str) -> Vec<Warning> {
     sent.into_iter().map(|[kind, message]| Warning::Earlier { kind, message }).collect()
 }
 
+/// A document's metadata, as text.
+#[must_use]
+pub fn sent_metadata(metadata: &Metadata) -> String {
+    serde_json::to_string(metadata).unwrap_or_default()
+}
+
 /// What a model is shown as, as text.
 #[must_use]
 pub fn sent(model: &ModelShown) -> String {
@@ -82,7 +93,7 @@ pub fn report(collected: Collected) -> Result<Report> {
     let wrong = |what: &str| Error::Finished { path: PathBuf::from(what), reason: "its rows do not fit together".into() };
     let mut places = Places::default();
     collected.passages.iter().try_for_each(|batch| places.add(batch)).ok_or_else(|| wrong("passages"))?;
-    let Places { documents, passages } = places;
+    let Places { documents, passages } = with_all_documents(places, collected.documents);
     let n = passages.len();
     let is_whole = clustering.as_ref().is_none_or(|found| found.assignment.len() == n && found.similarity.len() == n);
     if rows.nrows() != n || !is_whole {
@@ -154,4 +165,35 @@ pub fn report(collected: Collected) -> Result<Report> {
         whole,
         timings,
     })
+}
+
+/// The passages in their documents among all of them, which are given as source, name and metadata.
+fn with_all_documents(places: Places, all: Vec<(String, String, String)>) -> Places {
+    let Places { documents, mut passages } = places;
+    if all.is_empty() {
+        return Places { documents, passages };
+    }
+    let number: HashMap<(&str, &str), usize> =
+        documents.iter().enumerate().map(|(i, document)| ((document.source.as_str(), document.name.as_str()), i)).collect();
+    let old_numbers: Vec<Option<usize>> =
+        all.iter().map(|(source, name, _)| number.get(&(source.as_str(), name.as_str())).copied()).collect();
+    let mut new_number = vec![None; documents.len()];
+    (0u32..).zip(&old_numbers).for_each(|(new, old)| {
+        if let Some(old) = *old {
+            new_number[old] = Some(new);
+        }
+    });
+    // Only if each passage's document is among them.
+    let Some(new_number) = new_number.into_iter().collect::<Option<Vec<u32>>>() else { return Places { documents, passages } };
+    let mut texts: Vec<Option<String>> = documents.into_iter().map(|document| Some(document.text)).collect();
+    let document = |((source, name, metadata), old): ((String, String, String), Option<usize>)| Document {
+        text: old.and_then(|old| texts[old].take()).unwrap_or_default(),
+        metadata: serde_json::from_str(&metadata).unwrap_or_default(),
+        source,
+        name,
+        ..Document::default()
+    };
+    let documents = all.into_iter().zip(old_numbers).map(document).collect();
+    passages.iter_mut().for_each(|passage| passage.document = new_number[passage.document as usize]);
+    Places { documents, passages }
 }

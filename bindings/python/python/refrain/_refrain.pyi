@@ -1,13 +1,17 @@
 """The compiled part. `refrain/__init__.py` says what is what."""
 
+from types import ModuleType
 from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Clustering", "Duplicates", "Embedder", "Report", "Table", "__version__", "cluster", "duplicates", "report"]
+__all__ = ["Clustering", "Duplicates", "Embedder", "Report", "Table", "__version__", "cluster", "duplicates", "report", "spark"]
 
 __version__: str
+
+# The steps that the stages of refrain.spark run, on the columns of Arrow batches.
+spark: ModuleType
 
 @final
 class Table:
@@ -58,6 +62,7 @@ class Duplicates:
 class Embedder:
     def __new__(cls, options: dict[str, Any]) -> Embedder: ...
     def embed(self, texts: Any) -> npt.NDArray[np.float32]: ...
+    def embed_passages(self, texts: Any, n_tokens: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.float32], str, str]: ...
 
 def report(paths: list[str], output: Any, options: dict[str, Any]) -> Report: ...
 def cluster(rows: Any, options: dict[str, Any]) -> Clustering: ...

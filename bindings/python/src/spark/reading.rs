@@ -14,7 +14,7 @@ use pyo3::types::PyDict;
 use refrain::document::{self, Document};
 use refrain::embedding::{Model, TokenCounter};
 use refrain::passage::{self, Segmentation};
-use refrain::report::collected::remark;
+use refrain::report::collected::{remark, sent_metadata};
 use refrain::source::Input;
 use refrain::{Options, Silent, Warning};
 use std::sync::Arc;
@@ -50,6 +50,7 @@ impl Reader {
                 let input = Input::named(name).in_source(source);
                 let (documents, warnings) = document::parse(&input, &Bytes::copy_from_slice(bytes), &self.options.document);
                 found.add(name, source, 0, &documents, self.cut(&documents), warnings);
+                found.add_documents(name, &documents);
             }
             found
         })
@@ -95,7 +96,8 @@ fn values(array: &ArrayRef) -> Vec<&[u8]> {
     array.as_binary_opt::<i64>().map_or_else(Vec::new, |array| array.iter().map(Option::unwrap_or_default).collect())
 }
 
-/// Passages, a row each, and for each file a row without a text: what was left out of it, and what was wrong with it.
+/// Passages, a row each; and rows without a text: one for each document of a file, with its metadata, and one for each
+/// file, with what was left out of it and what was wrong with it.
 #[derive(Default)]
 struct Found {
     input: Vec<String>,
@@ -110,6 +112,7 @@ struct Found {
     n_short: Vec<i64>,
     n_split: Vec<i64>,
     warnings: Vec<Option<String>>,
+    metadata: Vec<Option<String>>,
 }
 
 impl Found {
@@ -127,35 +130,50 @@ impl Found {
         for (part, passage) in (first..).zip(&cut.passages) {
             let document = &documents[passage.document as usize];
             let place = passage.place(documents);
-            self.row(name, &document.name, &document.source);
-            self.part.push(part);
+            self.row(name, document, part);
             self.start.push(place.start as i64);
             self.end.push(place.end as i64);
             self.text.push(Some(passage.text(documents).to_owned()));
             self.n_tokens.push(passage.n_tokens.cast_signed());
-            self.counts([0; 3], None);
+            self.remark([0; 3], None, None);
         }
-        self.row(name, name, source);
-        self.part.push(-1);
+        let whole = Document { name: name.into(), source: source.into(), ..Document::default() };
+        self.row(name, &whole, -1);
+        self.no_text();
+        let warnings = (!warnings.is_empty()).then(|| remark(&warnings));
+        self.remark([documents.len(), cut.n_short, cut.n_split], warnings, None);
+    }
+
+    /// A file's documents, in order.
+    fn add_documents(&mut self, name: &str, documents: &[Document]) {
+        for (part, document) in (0..).zip(documents) {
+            self.row(name, document, part);
+            self.no_text();
+            self.remark([0; 3], None, Some(sent_metadata(&document.metadata)));
+        }
+    }
+
+    fn row(&mut self, input: &str, document: &Document, part: i64) {
+        self.input.push(input.to_owned());
+        self.document.push(document.name.clone());
+        self.source.push(document.source.clone());
+        self.part.push(part);
+    }
+
+    fn no_text(&mut self) {
         self.start.push(0);
         self.end.push(0);
         self.text.push(None);
         self.n_tokens.push(0);
-        let remark = (!warnings.is_empty()).then(|| remark(&warnings));
-        self.counts([documents.len(), cut.n_short, cut.n_split], remark);
     }
 
-    fn row(&mut self, input: &str, document: &str, source: &str) {
-        self.input.push(input.to_owned());
-        self.document.push(document.to_owned());
-        self.source.push(source.to_owned());
-    }
-
-    fn counts(&mut self, [n_documents, n_short, n_split]: [usize; 3], warnings: Option<String>) {
-        self.n_documents.push(n_documents as i64);
-        self.n_short.push(n_short as i64);
-        self.n_split.push(n_split as i64);
+    fn remark(&mut self, counts: [usize; 3], warnings: Option<String>, metadata: Option<String>) {
+        let [n_documents, n_short, n_split] = counts.map(|count| count as i64);
+        self.n_documents.push(n_documents);
+        self.n_short.push(n_short);
+        self.n_split.push(n_split);
         self.warnings.push(warnings);
+        self.metadata.push(metadata);
     }
 
     fn table(self) -> PyResult<Table> {
@@ -178,7 +196,8 @@ impl Found {
             ("n_short", number(self.n_short)),
             ("n_split", number(self.n_split)),
             ("warnings", Arc::new(StringArray::from(self.warnings))),
+            ("metadata", Arc::new(StringArray::from(self.metadata))),
         ];
-        Table::whole(table(columns, &["text", "warnings"]))
+        Table::whole(table(columns, &["text", "warnings", "metadata"]))
     }
 }

@@ -84,6 +84,7 @@ pub fn collected(py: Python, found: &Bound<PyDict>, options: &Bound<PyDict>) -> 
         n_tokens_and_distinct: (number("n_tokens")?, number("n_distinct")?),
         warnings: warnings.iter().flat_map(|json| remarks(json)).collect(),
         options,
+        documents: wanted("documents")?.extract()?,
         passages,
         rows: vectors,
         clustering,

@@ -63,6 +63,8 @@ def cluster(
     in_order = keyed.orderBy("fit_key", "passage_id")
     first = vectors(collected(in_order.limit(max(driver_rows, 1)).select("embedding"))["embedding"])
     init, k = given.get("init"), given.get("k", "auto")
+    if init is not None and str(init).endswith(".npy"):
+        init = given["init"] = np.load(init)
     is_given = isinstance(init, np.ndarray)
     n_clusters = len(init) if is_given else k
     fit, centroids, n_iterations = None, init, 0

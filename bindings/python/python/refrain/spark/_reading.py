@@ -18,9 +18,14 @@ from ._engine import Batches, Work, batches_of, binary, mapped, numbers, vectors
 _TEXT_COLUMNS = ("text", "content", "body", "article", "passage")
 _PASSAGES = (
     "input string, document string, source string, part long, start long, end long, text string, n_tokens int, "
-    "n_documents long, n_short long, n_split long, warnings string"
+    "n_documents long, n_short long, n_split long, warnings string, metadata string"
 )
 _KEPT = ("passage_id", "source", "document", "start", "end", "text", "n_tokens")
+# The options that decide what a document's passages are.
+_READER = (
+    "model", "cache_dir", "offline", "input_format", "text_column", "id_column", "source_column", "date_column", "limit", "html",
+    "segment", "min_chars",
+)
 # Spark reads a file that it does not divide into one array of bytes.
 _MAX_FILE = (1 << 31) - 1
 
@@ -31,6 +36,8 @@ class Read:
 
     passages: DataFrame
     """passage_id, source, document, start, end, text, n_tokens, and embedding where it was given."""
+    documents: DataFrame | None
+    """Of files: source, document and metadata of each, in order; None where rows of tables are documents."""
     n_inputs: int
     n_documents: int
     n_short: int
@@ -40,6 +47,7 @@ class Read:
 
 def read(work: Work, paths: list[str], options: dict[str, Any]) -> Read:
     """The passages of all paths, numbered as the command line numbers them: by input, then by place."""
+    options = {name: options[name] for name in _READER if options.get(name) is not None}
     found = [part for path in paths for part in _parts(work.spark, path, options)]
     passages = found[0]
     for part in found[1:]:
@@ -56,13 +64,21 @@ def read(work: Work, paths: list[str], options: dict[str, Any]) -> Read:
             f"no passages in {n_inputs} inputs: {n_short} texts are too short; lower min_chars, or name other inputs"
         )
     given = [name for name in numbered.columns if name == "embedding"]
-    return Read(numbered.select(*_KEPT, *given), n_inputs, n_documents, n_short, n_split, warnings)
+    of_files = None if any(_is_table(path, options) for path in paths) else (
+        passages.where("metadata is not null").orderBy("input", "part").select("source", "document", "metadata")
+    )
+    return Read(numbered.select(*_KEPT, *given), of_files, n_inputs, n_documents, n_short, n_split, warnings)
 
 
 def _parts(spark: SparkSession, typed: str, options: dict[str, Any]) -> list[DataFrame]:
+    if _is_table(typed, options):
+        return [_table(spark, typed, options)]
+    return [_files(spark, *root, options) for root in _roots(spark, typed)]
+
+
+def _is_table(typed: str, options: dict[str, Any]) -> bool:
     format = options.get("input_format")
-    is_table = format == "parquet" or format in (None, "auto") and typed.rstrip("/").endswith(".parquet")
-    return [_table(spark, typed, options)] if is_table else [_files(spark, *root, options) for root in _roots(spark, typed)]
+    return format == "parquet" or format in (None, "auto") and typed.rstrip("/").endswith(".parquet")
 
 
 def _roots(spark: SparkSession, typed: str) -> list[tuple[str, str]]:
@@ -90,10 +106,12 @@ def _files(spark: SparkSession, path: str, shown: str, options: dict[str, Any]) 
         ),
     })
     read = mapped(named.where(f"length <= {_MAX_FILE}").select("name", "source", "content"), _cut, _PASSAGES, options=options)
-    reason = '[["unreadable", "', F.col("name"), f': it has more than {_MAX_FILE} bytes, which Spark does not read whole; split it"]]'
+    reason = F.concat("name", F.lit(f": it has more than {_MAX_FILE} bytes, which Spark does not read whole; split it"))
     left_out = named.where(f"length > {_MAX_FILE}").select(
-        F.col("name").alias("input"), F.col("name").alias("document"), "source",
-        F.concat(*(F.lit(part) if isinstance(part, str) else part for part in reason)).alias("warnings"),
+        F.col("name").alias("input"),
+        F.col("name").alias("document"),
+        "source",
+        F.to_json(F.array(F.array(F.lit("unreadable"), reason))).alias("warnings"),
     )
     return read.unionByName(left_out, allowMissingColumns=True)
 
@@ -174,6 +192,7 @@ def _take_rows(batches: Batches, width: int) -> Batches:
             "n_short": zeros,
             "n_split": zeros,
             "warnings": pa.nulls(len(zeros), pa.string()),
+            "metadata": pa.nulls(len(zeros), pa.string()),
             "embedding": binary(scaled),
         }
         yield pa.RecordBatch.from_pydict(found)
@@ -201,5 +220,6 @@ def _left_out(rows: pa.RecordBatch, reason: str) -> Batches:
         "n_short": zeros,
         "n_split": zeros,
         "warnings": pa.array(remarks),
+        "metadata": pa.nulls(rows.num_rows, pa.string()),
     }
     yield pa.RecordBatch.from_pydict(found)

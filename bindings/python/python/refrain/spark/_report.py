@@ -18,7 +18,7 @@ KINDS = ["exact", "near", "excerpt", "reworded"]
 # Passages that the report shows: all, or so many.
 MAX_SHOWN = 250_000
 # Of those, exemplars are chosen from so many of each theme, and so many may be in groups.
-_CENTRAL, _IN_GROUPS = 50, MAX_SHOWN // 4
+CENTRAL, IN_GROUPS = 50, MAX_SHOWN // 4
 _UNKNOWN = ("across_sources", "within_sources", "label_column", "max_pairs", "include", "exclude", "threads")
 
 
@@ -156,9 +156,10 @@ def _assembled(
         "n_inputs": read.n_inputs,
         "n_short": read.n_short,
         "n_split": read.n_split,
-        "n_tokens": passages.agg(F.sum("n_tokens")).first()[0],
+        "n_tokens": passages.select(F.xxhash64("text"), "n_tokens").distinct().agg(F.sum("n_tokens")).first()[0],
         "n_distinct": n_distinct,
         "warnings": read.warnings + remarks,
+        "documents": _documents(read.documents) if read.documents is not None and not is_part else [],
         "passages": _as_written(table),
         "rows": None if rows is None else vectors(table["embedding"]),
     }
@@ -186,13 +187,17 @@ def _assembled(
     return steps.collected(found, {name: value for name, value in options.items() if value is not None})
 
 
+def _documents(documents: DataFrame) -> list[tuple[str, ...]]:
+    return [tuple(row) for row in documents.collect()]
+
+
 def _first_groups(groups: DataFrame) -> int:
     """How many of the first groups are shown whole."""
-    sizes = groups.orderBy("duplicate_group").limit(_IN_GROUPS).select(F.size("members").alias("size")).collect()
+    sizes = groups.orderBy("duplicate_group").limit(IN_GROUPS).select(F.size("members").alias("size")).collect()
     n_members = 0
     for number, row in enumerate(sizes):
         n_members += row["size"]
-        if n_members > _IN_GROUPS:
+        if n_members > IN_GROUPS:
             return number
     return len(sizes)
 
@@ -205,8 +210,8 @@ def _shown(passages: DataFrame, clusters: _clustering.Clusters | None, groups: D
     if clusters is not None:
         by_similarity = Window.partitionBy("cluster_id").orderBy(F.desc("similarity_to_centroid"), "passage_id")
         ranked = passages.where("cluster_id >= 0").withColumn("rank", F.row_number().over(by_similarity))
-        parts.append(ranked.where(F.col("rank") <= _CENTRAL).select("passage_id"))
-    n_others = MAX_SHOWN - _IN_GROUPS - _CENTRAL * (len(clusters.sizes) if clusters is not None else 0)
+        parts.append(ranked.where(F.col("rank") <= CENTRAL).select("passage_id"))
+    n_others = MAX_SHOWN - IN_GROUPS - CENTRAL * (len(clusters.sizes) if clusters is not None else 0)
     parts.append(passages.orderBy(F.xxhash64("passage_id")).limit(max(n_others, 1)).select("passage_id"))
     ids = parts[0]
     for part in parts[1:]:

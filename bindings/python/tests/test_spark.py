@@ -1,0 +1,246 @@
+"""refrain on Spark, in `local-cluster` mode: executors are processes of their own, as on a cluster.
+
+What is held against it is the report that the same wheel makes on one machine.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import refrain
+
+pytest.importorskip("pyspark", reason="an extra of the wheel")
+from pyspark import cloudpickle  # noqa: E402
+from pyspark.sql import DataFrame, SparkSession  # noqa: E402
+
+from refrain import spark as refrain_spark  # noqa: E402
+from refrain.spark import _clustering, _engine, _pairs, _report  # noqa: E402
+from refrain.spark._engine import Work  # noqa: E402
+
+SEEDS = "seeds"
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[SparkSession]:
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = (
+        SparkSession.builder.master("local-cluster[2,1,2048]")
+        .appName("refrain tests")
+        .config("spark.executor.memory", "2g")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", "4")
+        .getOrCreate()
+    )
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Seeds, and among them 300 texts of which many are copies, edits and excerpts of others; as Parquet with rows."""
+    texts = [f"{sentence} {sentence.lower()} and number {i}" for i, sentence in enumerate(_sentences(120))]
+    texts += [text.replace("number", "figure") for text in texts[:60]]
+    texts += [text.upper() for text in texts[:40]]
+    texts += [" ".join(texts[i : i + 4]) for i in range(0, 80, 4)]
+    random = np.random.default_rng(1)
+    centres = random.normal(size=(12, 32))
+    rows = centres[np.arange(len(texts)) % 12] + random.normal(size=(len(texts), 32)) * 0.5
+    # The same text, the same row.
+    first = {text.lower(): i for i, text in reversed(list(enumerate(texts)))}
+    rows = rows[[first[text.lower()] for text in texts]].astype(np.float32)
+    path = tmp_path_factory.mktemp("corpus") / "rows.parquet"
+    pq.write_table(pa.table({"text": texts, "embedding": list(rows)}), path)
+    return str(path)
+
+
+def _sentences(n: int) -> list[str]:
+    words = "river stone market letter garden engine harbour winter signal copper mirror valley thunder paper lantern".split()
+    random = np.random.default_rng(2)
+    return [" ".join(random.choice(words, 9)).capitalize() for _ in range(n)]
+
+
+def pairs_of(table: Any) -> set[tuple[Any, ...]]:
+    """Pairs with their evidence."""
+    rows = pa.table(table).to_pylist()
+    return {(row["a"], row["b"], row["kind"], row["cosine"], row["jaccard"], row["containment"]) for row in rows}
+
+
+def assert_same(run: refrain_spark.Run, report: refrain.Report) -> None:
+    """The same passages, themes, pairs and groups."""
+    columns = ["source", "document", "start", "end", "text", "n_tokens", "cluster_id", "similarity_to_centroid", "duplicate_group", "kept"]
+    expected = pa.table(report.passages)
+    found = run.passages.orderBy("passage_id").toArrow()
+    for column in columns:
+        assert found[column].to_pylist() == expected[column].to_pylist(), column
+    assert pairs_of(run.pairs.toArrow()) == pairs_of(report.duplicates)
+    assert pairs_of(run.report.duplicates) == pairs_of(report.duplicates)
+    assert pa.table(run.report.themes).equals(pa.table(report.themes))
+    assert str(run.report).split("Left out")[0] == str(report).split("Left out")[0]
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 8])
+def test_the_same_answer_as_on_one_machine(spark: SparkSession, report: refrain.Report, tmp_path: Path, partitions: int) -> None:
+    run = refrain_spark.report(spark, SEEDS, str(tmp_path / "out"), partitions=partitions)
+    assert_same(run, report)
+    written = sorted(path.name for path in (tmp_path / "out").iterdir() if not path.name.endswith(".crc"))
+    tables = ["duplicates.parquet", "groups.parquet", "passages.parquet", "themes.parquet"]
+    assert written == sorted([*tables, "report.html", "report.json", "themes.csv"])
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 8])
+def test_rows_that_are_given_and_passes_by_all_workers(spark: SparkSession, corpus: str, tmp_path: Path, partitions: int) -> None:
+    starts = np.ascontiguousarray(
+        np.stack(pq.read_table(corpus)["embedding"].to_pylist())[:9], np.float32
+    )
+    starts = starts / np.linalg.norm(starts, axis=1, keepdims=True)
+    expected = refrain.report(corpus, k=9, init=starts, threshold=0.8)
+    run = refrain_spark.report(spark, corpus, str(tmp_path / "out"), partitions=partitions, k=9, init=starts, threshold=0.8, driver_rows=0)
+    assert len(expected.duplicates) > 200 and {"near", "excerpt", "exact", "reworded"} == set(pa.table(expected.duplicates)["kind"].to_pylist())
+    found = run.passages.orderBy("passage_id").toArrow()
+    columns = pa.table(expected.passages)
+    assert found["cluster_id"].to_pylist() == columns["cluster_id"].to_pylist()
+    np.testing.assert_allclose(found["similarity_to_centroid"].to_numpy(), columns["similarity_to_centroid"].to_numpy(), atol=1e-6)
+    assert pairs_of(run.pairs.toArrow()) == pairs_of(expected.duplicates)
+    assert found["duplicate_group"].to_pylist() == columns["duplicate_group"].to_pylist()
+
+
+def test_cells_that_are_split_lose_and_repeat_no_pair(spark: SparkSession, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pairs, "CELL_ROWS", 20)
+    run = refrain_spark.duplicates(spark, corpus, str(tmp_path / "out"), threshold=0.7)
+    expected = refrain.report(corpus, threshold=0.7)
+    assert run.figures["cells"] > 10 and run.figures["largest_cell"] > 1 and run.figures["replication"] > 1
+    found = run.pairs.toArrow()
+    assert found.num_rows == len(expected.duplicates)
+    assert pairs_of(found) == pairs_of(expected.duplicates)
+
+
+def test_without_a_model_copies_are_found(spark: SparkSession, tmp_path: Path) -> None:
+    run = refrain_spark.duplicates(spark, SEEDS, str(tmp_path / "out"), kinds=["exact", "near", "excerpt"])
+    expected = refrain.report(SEEDS, kinds=["exact", "near", "excerpt"])
+    without_cosine = {(a, b, kind, jaccard, containment) for a, b, kind, _, jaccard, containment in pairs_of(expected.duplicates)}
+    assert {(*pair[:3], *pair[4:]) for pair in pairs_of(run.pairs.toArrow())} == without_cosine
+    assert run.pairs.where("cosine is not null").count() == 0
+
+
+def test_of_many_passages_the_report_shows_a_part_and_counts_all(
+    spark: SparkSession, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = refrain.report(corpus, k=4)
+    monkeypatch.setattr(_report, "MAX_SHOWN", 100)
+    monkeypatch.setattr(_report, "IN_GROUPS", 25)
+    monkeypatch.setattr(_report, "CENTRAL", 5)
+    run = refrain_spark.report(spark, corpus, str(tmp_path / "out"), k=4)
+    n = len(whole.passages)
+    assert 20 < len(run.report.passages) <= 100 < n == run.passages.count()
+    counts = json.loads((tmp_path / "out" / "report.json").read_text())["header"]["counts"]
+    whole.save(tmp_path / "whole")
+    expected = json.loads((tmp_path / "whole" / "report.json").read_text())["header"]["counts"]
+    assert counts.pop("passages_shown") == len(run.report.passages)
+    assert counts == expected
+    assert pa.table(run.report.themes)["size"].to_pylist() == pa.table(whole.themes)["size"].to_pylist()
+
+
+def test_a_bad_row_costs_itself(spark: SparkSession, tmp_path: Path) -> None:
+    good = [f"A text of its own about {word} and what came of it in the end" for word in ("rivers", "stones", "markets")]
+    texts, rows = [*good, None, good[0], good[1]], [[1.0, 0], [0, 1], [0.6, 0.8], [1, 0], [0, 0], [1, 2, 3]]
+    pq.write_table(pa.table({"text": texts, "embedding": rows}), tmp_path / "rows.parquet")
+    run = refrain_spark.duplicates(spark, str(tmp_path / "rows.parquet"), str(tmp_path / "out"))
+    assert run.passages.count() == 3
+    assert sum("rows.parquet#" in warning and "left out" in warning for warning in run.report.warnings) == 3
+    pq.write_table(pa.table({"text": texts}), tmp_path / "texts.parquet")
+    run = refrain_spark.duplicates(spark, str(tmp_path / "texts.parquet"), str(tmp_path / "out"), kinds=["exact"])
+    assert run.pairs.count() == 2 and sum("#4: left out" in warning for warning in run.report.warnings) == 1
+
+
+def test_what_was_embedded_is_taken_as_it_is(spark: SparkSession, report: refrain.Report, tmp_path: Path) -> None:
+    embedded = refrain_spark.embed(spark, SEEDS, str(tmp_path / "rows.parquet"))
+    assert embedded.count() == len(report.passages)
+    run = refrain_spark.report(spark, str(tmp_path / "rows.parquet"), str(tmp_path / "out"), source_column="source")
+    assert {pair[:3] for pair in pairs_of(run.pairs.toArrow())} == {pair[:3] for pair in pairs_of(report.duplicates)}
+
+
+def test_errors_are_the_command_lines(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(refrain.InputError, match="there is no such file or folder"):
+        refrain_spark.duplicates(spark, "no/such/folder", str(tmp_path / "out"))
+    with pytest.raises(refrain.OptionError, match="--across-sources"):
+        refrain_spark.duplicates(spark, SEEDS, str(tmp_path / "out"), across_sources=True)
+    with pytest.raises(refrain.OptionError, match="--text-column: found nothing, expected one of"):
+        pq.write_table(pa.table({"text": ["a"]}), tmp_path / "t.parquet")
+        refrain_spark.duplicates(spark, str(tmp_path / "t.parquet"), str(tmp_path / "out"), text_column="nothing")
+
+
+def test_another_version_on_a_worker_is_said(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_engine, "__version__", "0.0.1")
+    frame = _engine.mapped(spark.range(3), _engine.batches_of, "id long")
+    with pytest.raises(Exception, match=r"the driver has refrain 0.0.1 and the worker \S+ has"):
+        frame.collect()
+
+
+@pytest.mark.parametrize("is_fit_shared", [False, True])
+def test_a_worker_killed_in_every_stage_costs_retries(
+    spark: SparkSession, report: refrain.Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_fit_shared: bool
+) -> None:
+    """While the first task of each stage runs, its executor is killed by its process id; of a stage that ends with a
+    shuffle, what the executor had shuffled is lost as well."""
+    (markers := tmp_path / "killed").mkdir()
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    write, mapped, stages = Work.stage, _clustering.mapped, []
+
+    def stage_with_kill(work: Work, name: str, frame: DataFrame, *, at: str | None = None) -> DataFrame:
+        stages.append(name)
+        doomed = frame.mapInArrow(partial(kill_executor, str(markers / name)), frame.schema)
+        return write(work, name, doomed, at=at)
+
+    def pass_with_kill(frame: DataFrame, step: Any, schema: str, **given: Any) -> DataFrame:
+        found = mapped(frame, step, schema, **given)
+        if step is not _clustering._pass:
+            return found
+        stages.append("pass")
+        return found.mapInArrow(partial(kill_executor, str(markers / "pass")), schema)
+
+    if is_fit_shared:
+        monkeypatch.setattr(_clustering, "mapped", pass_with_kill)
+        # So few rows on the driver that all workers share the fit.
+        run = refrain_spark.themes(spark, SEEDS, str(tmp_path / "out"), partitions=4, driver_rows=64, k=9)
+        monkeypatch.undo()
+        again = refrain_spark.themes(spark, SEEDS, str(tmp_path / "again"), partitions=3, driver_rows=64, k=9)
+        assert_same_themes(run, again)
+    else:
+        monkeypatch.setattr(Work, "stage", stage_with_kill)
+        run = refrain_spark.report(spark, SEEDS, str(tmp_path / "out"), partitions=4)
+        assert_same(run, report)
+        assert {"reading", "embedding", "candidates", "reworded", "text-pairs", "components-1", "placed", "groups"} < set(stages)
+    # A stage without rows runs no task that could be killed.
+    killed = {marker.name: int(marker.read_text()) for marker in markers.iterdir()}
+    assert killed.keys() == set(stages) and len(set(killed.values())) == len(killed) and min(killed.values()) > 1
+
+
+def kill_executor(marker: str, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Kills the executor that runs this, the first time: what started the daemon that started this process."""
+    try:
+        file = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    except FileExistsError:
+        yield from batches
+        return
+    executor = int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])
+    os.write(file, str(executor).encode())
+    os.close(file)
+    os.kill(executor, signal.SIGKILL)
+    yield from batches
+
+
+def assert_same_themes(run: refrain_spark.Run, other: refrain_spark.Run) -> None:
+    columns = ["passage_id", "cluster_id", "similarity_to_centroid"]
+    found, expected = (one.passages.select(columns).orderBy("passage_id").toArrow() for one in (run, other))
+    assert found.equals(expected)
