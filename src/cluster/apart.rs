@@ -55,6 +55,9 @@ pub fn fit_first(first: ArrayView2<f32>, n_distinct: usize, options: &ClusterOpt
     let order = Order::of_first(first.nrows(), n_distinct);
     let training = Training::new(first.view(), &order);
     let (n_clusters, curve) = super::number_of_clusters(training, options)?;
+    if n_clusters > first.nrows() {
+        return Err(Error::TooManyClusters { n_clusters, n_distinct: first.nrows() });
+    }
     let Fitted { centroids, n_iterations, .. } = fit(training, n_clusters, options)?;
     Ok(FirstFit { centroids, n_iterations, curve })
 }

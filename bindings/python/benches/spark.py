@@ -109,7 +109,7 @@ def pairs_of(table: pa.Table) -> dict[tuple[int, int], tuple[Any, ...]]:
     return {(a, b): tuple(rest) for a, b, *rest in zip(*columns, strict=True)}
 
 
-def join(n: int, threshold: float, partitions: int | None) -> None:
+def join(n: int, threshold: float, partitions: int | None, cell_rows: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (events := folder / "events").mkdir()
@@ -123,7 +123,13 @@ def join(n: int, threshold: float, partitions: int | None) -> None:
         spark = session(events)
         begun = time.perf_counter()
         run = refrain_spark.duplicates(
-            spark, str(folder / "rows.parquet"), str(folder / "out"), kinds=["reworded"], threshold=threshold, partitions=partitions
+            spark,
+            str(folder / "rows.parquet"),
+            str(folder / "out"),
+            kinds=["reworded"],
+            threshold=threshold,
+            partitions=partitions,
+            cell_rows=cell_rows,
         )
         of_spark = time.perf_counter() - begun
         found = pairs_of(run.pairs.toArrow())
@@ -181,6 +187,7 @@ def main() -> None:
     of_rows.add_argument("n", type=int)
     of_rows.add_argument("--threshold", type=float, default=0.9)
     of_rows.add_argument("--partitions", type=int)
+    of_rows.add_argument("--cell-rows", type=int, default=200_000)
     of_documents = commands.add_parser("documents")
     of_documents.add_argument("path")
     of_documents.add_argument("--partitions", type=int, nargs="+", default=[8])
@@ -190,7 +197,7 @@ def main() -> None:
     of_documents.add_argument("--starts", help="a .npy file of (k, dim) centroids; the fit is then made by all workers")
     typed = parser.parse_args()
     if typed.command == "join":
-        join(typed.n, typed.threshold, typed.partitions)
+        join(typed.n, typed.threshold, typed.partitions, typed.cell_rows)
         return
     options: dict[str, Any] = {"cache_dir": typed.cache_dir, "no_cache": typed.no_cache or None, "k": typed.k}
     if typed.starts:

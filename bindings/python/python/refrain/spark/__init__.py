@@ -23,6 +23,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from . import _clustering, _embedding, _pairs, _reading, _report
 from ._engine import VersionError, Work
+from ._files import Files
 from ._report import Run
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def report(
     *,
     partitions: int | None = None,
     driver_rows: int = _clustering.DRIVER_ROWS,
+    cell_rows: int = _pairs.CELL_ROWS,
     **options: "Unpack[ReportOptions]",
 ) -> Run:
     """Themes and duplicates of all passages under `paths`, with the options and names of `refrain.report`.
@@ -45,12 +47,13 @@ def report(
     `output`, a folder anywhere that Spark writes, gets passages.parquet, duplicates.parquet, groups.parquet, themes.parquet,
     report.json, themes.csv and report.html. Shuffles have `partitions` partitions (default: four for each core); how many
     decides nothing that is found. The fit of k-means is made on the driver if it needs at most `driver_rows` rows, else by
-    passes over the rows on all workers.
+    passes over the rows on all workers. `cell_rows` rows are at home in a cell of the join of reworded pairs: with more, rows
+    are sent less often, and a task holds more of them (3.5 kB each, of 384 numbers).
 
     Pairs are those of any two sources and all of them are kept. `across_sources`, `within_sources`, `label_column`,
     `max_pairs`, `include`, `exclude`, `threads`, a share of `outliers` and `algorithm="linfa"` are refused.
     """
-    return _run(spark, paths, output, True, True, partitions, driver_rows, dict(options))
+    return _run(spark, paths, output, True, True, partitions, driver_rows, cell_rows, dict(options))
 
 
 def duplicates(
@@ -59,10 +62,11 @@ def duplicates(
     output: str,
     *,
     partitions: int | None = None,
+    cell_rows: int = _pairs.CELL_ROWS,
     **options: "Unpack[ReportOptions]",
 ) -> Run:
     """The duplicates alone. With `kinds` that leave out "reworded" no model is run."""
-    return _run(spark, paths, output, False, True, partitions, _clustering.DRIVER_ROWS, dict(options))
+    return _run(spark, paths, output, False, True, partitions, _clustering.DRIVER_ROWS, cell_rows, dict(options))
 
 
 def themes(
@@ -75,7 +79,7 @@ def themes(
     **options: "Unpack[ReportOptions]",
 ) -> Run:
     """The themes alone."""
-    return _run(spark, paths, output, True, False, partitions, driver_rows, dict(options))
+    return _run(spark, paths, output, True, False, partitions, driver_rows, _pairs.CELL_ROWS, dict(options))
 
 
 def embed(
@@ -97,7 +101,7 @@ def embed(
     embedded = _embedding.embed(work, read.passages, dict(options)).select("passage_id", "embedding")
     found = read.passages.join(embedded, "passage_id").orderBy("passage_id").drop("passage_id")
     written = work.stage("embedded", found, at=output)
-    _report.delete(spark, work.folder)
+    Files(spark).delete(work.folder)
     return written
 
 
@@ -113,9 +117,17 @@ def _run(
     duplicates: bool,
     partitions: int | None,
     driver_rows: int,
+    cell_rows: int,
     options: dict[str, Any],
 ) -> Run:
     return _report.run(
-        spark, _typed(paths), output, themes=themes, duplicates=duplicates, partitions=partitions,
-        driver_rows=driver_rows, options=options,
+        spark,
+        _typed(paths),
+        output,
+        themes=themes,
+        duplicates=duplicates,
+        partitions=partitions,
+        driver_rows=driver_rows,
+        cell_rows=cell_rows,
+        options=options,
     )

@@ -99,6 +99,7 @@ def _duplicates(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, metavar="COSINE")
     parser.add_argument("--kinds", type=lambda typed: typed.split(","), metavar="KIND,…")
     parser.add_argument("--min-group", type=int, metavar="N")
+    parser.add_argument("--cell-rows", type=int, metavar="N", help="rows at home in a cell of the join; default 200000")
     parser.add_argument("--boilerplate", type=float, metavar="SHARE")
 
 

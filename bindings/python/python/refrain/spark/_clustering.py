@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from .. import OptionError
 from .._refrain import spark as steps
-from ._engine import Batches, Work, batches_of, collected, mapped, numbers, vectors
+from ._engine import Batches, Work, batches_of, collected, mapped, numbers, only, vectors
 
 # Rows that the driver fits by itself. Of 384 numbers they are 0.8 GB, which Spark lets a driver collect by default.
 DRIVER_ROWS = 1 << 19
@@ -58,28 +58,35 @@ def cluster(
     keyed = texts.withColumnRenamed("text_id", "passage_id").join(counting, "passage_id").join(rows, "passage_id")
     schema = "passage_id long, fit_key long, row_key long, embedding binary"
     keyed = work.stage("counting", mapped(keyed.select("passage_id", "text", "embedding"), _keys, schema, seed=given.get("seed", _SEED)))
-    n, n_distinct = (int(value) for value in keyed.agg(F.count("*"), F.count_distinct("row_key")).first())
+    n, n_distinct = (int(value) for value in only(keyed.agg(F.count("*"), F.count_distinct("row_key"))))
 
     in_order = keyed.orderBy("fit_key", "passage_id")
-    first = vectors(collected(in_order.limit(max(driver_rows, 1)).select("embedding"))["embedding"])
     init, k = given.get("init"), given.get("k", "auto")
-    if init is not None and str(init).endswith(".npy"):
+    if isinstance(init, str) and init.endswith(".npy"):
         init = given["init"] = np.load(init)
-    is_given = isinstance(init, np.ndarray)
-    n_clusters = len(init) if is_given else k
-    fit, centroids, n_iterations = None, init, 0
-    n_fitted = min(n, given.get("train_per_cluster", _TRAIN_PER_CLUSTER) * n_clusters) if isinstance(n_clusters, int) else 0
-    if not is_given or n_fitted <= driver_rows:
-        fit = steps.fit_first(first, n_distinct, given)
+    starts = init if isinstance(init, np.ndarray) else None
+    n_clusters = len(starts) if starts is not None else k if isinstance(k, int) else 1
+    fit, n_iterations = None, 0
+    if starts is None or _n_fitted(n, n_clusters, given) <= driver_rows:
+        first = collected(in_order.limit(max(driver_rows, 1)).select("embedding"))
+        fit = steps.fit_first(vectors(first["embedding"]), n_distinct, given)
         centroids, n_iterations = fit.centroids, fit.n_iterations
-        n_fitted = min(n, given.get("train_per_cluster", _TRAIN_PER_CLUSTER) * len(centroids))
+    else:
+        centroids = np.ascontiguousarray(starts, np.float32)
+    n_fitted = _n_fitted(n, len(centroids), given)
     if n_fitted > driver_rows:
-        sample = work.stage("training", in_order.limit(n_fitted).select("fit_key", "embedding").repartition(work.partitions, "fit_key"))
-        most = given.get("max_iterations", _MAX_ITERATIONS)
-        centroids, more = _lloyd(work, sample, n_fitted, np.ascontiguousarray(centroids, np.float32), most - n_iterations)
+        sample = in_order.limit(n_fitted).select("fit_key", "embedding").repartition(work.partitions, "fit_key")
+        most = given.get("max_iterations", _MAX_ITERATIONS) - n_iterations
+        centroids, more = _lloyd(work, work.stage("training", sample), n_fitted, centroids, most)
         n_iterations += more
     found = _assigned(work, keyed, rows, members, centroids)
     return Clusters(*found, n_iterations, fit, n)
+
+
+def _n_fitted(n: int, n_clusters: int, given: dict[str, Any]) -> int:
+    """How many of n rows a fit works on."""
+    per_cluster: int = given.get("train_per_cluster", _TRAIN_PER_CLUSTER)
+    return min(n, per_cluster * n_clusters)
 
 
 def _keys(batches: Batches, seed: int) -> Batches:
@@ -126,7 +133,7 @@ def _assigned(
     schema = "passage_id long, cluster int, distance float, similarity float"
     placed = work.stage("placed", mapped(keyed.select("passage_id", "embedding"), _place, schema, centroids=centroids))
     # A sum of decimals does not depend on the order.
-    inertia = placed.agg(F.sum(F.col("distance").cast("decimal(20,12)"))).first()[0]
+    inertia = only(placed.agg(F.sum(F.col("distance").cast("decimal(20,12)"))))[0]
     within = placed.groupBy("cluster").applyInArrow(_within, "representative long, cluster int, is_within boolean")
     of_copies = members.join(within, "representative").join(rows, "passage_id")
     schema = "passage_id long, cluster int, is_within boolean, similarity_to_centroid float"

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pyspark import TaskContext
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from .. import Error, Table, __version__
@@ -127,22 +127,29 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
 
 
 def vectors(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float32]:
-    """The (n, dim) float32 rows that a binary column holds."""
+    """The (n, dim) float32 rows that a binary column holds, all of one size."""
     array = one(column)
     if len(array) == 0:
         return np.empty((0, 0), np.float32)
-    size = len(array[0].as_py())
-    start = np.frombuffer(array.buffers()[1], np.int32, 1, array.offset * 4)[0]
-    data = np.frombuffer(array.buffers()[2], np.uint8, len(array) * size, start)
-    return data.view(np.float32).reshape(len(array), size // 4) if start % 4 == 0 else data.copy().view(np.float32).reshape(len(array), -1)
+    _, offsets, data = array.buffers()
+    first, second = np.frombuffer(offsets, np.int32, 2, array.offset * 4)
+    values = np.frombuffer(data, np.uint8, len(array) * (second - first), first)
+    # Numbers begin at a multiple of their size.
+    return (values if first % 4 == 0 else values.copy()).view(np.float32).reshape(len(array), -1)
 
 
 def binary(rows: npt.NDArray[np.float32]) -> pa.Array:
     """The rows as a binary column: Spark hands bytes on as they are, and numbers one by one."""
     rows = np.ascontiguousarray(rows, np.float32)
     size = rows.shape[1] * 4
-    offsets = np.arange(0, (len(rows) + 1) * size, max(size, 1), np.int32)[: len(rows) + 1]
+    offsets = np.arange(len(rows) + 1, dtype=np.int32) * size
     return pa.Array.from_buffers(pa.binary(), len(rows), [None, pa.py_buffer(offsets), pa.py_buffer(rows)])
+
+
+def only(frame: DataFrame) -> Row:
+    """The row of a frame that has one."""
+    [row] = frame.collect()
+    return row
 
 
 def collected(frame: DataFrame) -> pa.Table:

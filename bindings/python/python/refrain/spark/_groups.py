@@ -1,12 +1,10 @@
 """Groups from pairs: the graph of pairs falls into components, and each component is split as on one machine."""
 
-from typing import Any
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from .._refrain import spark as steps
-from ._engine import Batches, Work, batches_of, mapped, whole
+from ._engine import Batches, Work, batches_of, mapped, only, whole
 
 _GROUPS = (
     "representative long, members array<long>, kind string, n_pairs long, across_sources boolean, "
@@ -36,7 +34,7 @@ def components(work: Work, edges: DataFrame) -> DataFrame:
 
 
 def _digest(links: DataFrame) -> tuple[int, ...]:
-    sums = links.agg(F.count("*"), F.sum(F.xxhash64("u", "v").cast("decimal(38,0)"))).first()
+    sums = only(links.agg(F.count("*"), F.sum(F.xxhash64("u", "v").cast("decimal(38,0)"))))
     return tuple(int(value or 0) for value in sums)
 
 
@@ -67,16 +65,12 @@ def grouped(
     for side in ("a", "b"):
         joined = joined.join(of_passage.toDF(side, f"text_{side}", f"source_{side}"), side)
         mine = words.toDF(f"text_{side}", f"words_{side}")
-        joined = joined.join(mine, f"text_{side}").withColumn(f"words_{side}", _if(is_of_texts, F.col(f"words_{side}")))
+        joined = joined.join(mine, f"text_{side}").withColumn(f"words_{side}", F.when(is_of_texts, F.col(f"words_{side}")))
     of_text = sides["components"].toDF("text_a", "component")
     placed = joined.join(of_text, "text_a", "left").withColumn("component", F.coalesce("component", "text_a"))
     found = mapped(placed.repartition(work.partitions, "component"), _group, _GROUPS, min_group=min_group)
     order: list[Column] = [F.size("members").desc(), F.col("members")[0]]
     return work.numbered(name, found, order, "duplicate_group")
-
-
-def _if(condition: Column, value: Column) -> Column:
-    return F.when(condition, value)
 
 
 def _group(batches: Batches, min_group: int) -> Batches:

@@ -8,14 +8,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from .._refrain import spark as steps
-from ._engine import Batches, Work, batches_of, collected, gathered, mapped, numbers, vectors, whole
+from ._engine import Batches, Work, batches_of, collected, gathered, mapped, numbers, only, vectors, whole
 
 # How rare a shingle is is told from so many texts.
 _SAMPLED_TEXTS = 1 << 18
 # Texts of a batch whose shingles are made, and pairs that are compared, at a time.
 _TEXTS_AT_ONCE, _PAIRS_AT_ONCE = 8_192, 65_536
-# Rows that are at home in a cell; of more, it is split.
-CELL_ROWS = 50_000
+# Rows that are at home in a cell; of more, it is split. Of 384 numbers, a task then holds about 0.7 GB.
+CELL_ROWS = 200_000
 # Rows for each centre that the cells are made from.
 _ROWS_PER_CENTRE = 64
 # Visitors of a cell that are compared with those at home at a time.
@@ -67,7 +67,7 @@ def _candidates(batches: Batches, options: dict[str, Any]) -> Batches:
 
 
 def reworded_candidates(
-    work: Work, rows: DataFrame, threshold: float, options: dict[str, Any]
+    work: Work, rows: DataFrame, threshold: float, cell_rows: int
 ) -> tuple[DataFrame, dict[str, float]]:
     """All pairs of rows (text_id, embedding) with a cosine of at least the threshold (a, b, cosine), and how often rows
     were sent.
@@ -76,13 +76,13 @@ def reworded_candidates(
     that could hold a partner, by the triangle inequality on angles. So no pair is lost, and each is found once.
     """
     n = rows.count()
-    n_cells = max(-(-n // CELL_ROWS), min(work.spark.sparkContext.defaultParallelism, n // 1000), 1)
+    n_cells = max(-(-n // cell_rows), min(work.spark.sparkContext.defaultParallelism, n // 1000), 1)
     sample = collected(rows.orderBy(F.xxhash64("text_id")).limit(_ROWS_PER_CENTRE * n_cells).select("embedding"))
     chosen = vectors(sample["embedding"])
     fit = {"k": min(n_cells, len(np.unique(chosen, axis=0))), "restarts": 1, "max_iterations": 10}
     centres = steps.fit_first(chosen, len(chosen), fit).centroids
     homes = mapped(rows, _homes, "cell int", centres=centres)
-    splits = {row["cell"]: -(-row["count"] // CELL_ROWS) for row in homes.groupBy("cell").count().collect()}
+    splits = {row["cell"]: -(-row["count"] // cell_rows) for row in homes.groupBy("cell").count().collect()}
     sent = mapped(
         rows, _stays, "cell int, split int, is_visitor boolean, text_id long, embedding binary",
         centres=centres, splits=splits, threshold=threshold,
@@ -93,7 +93,7 @@ def reworded_candidates(
     )
     found = mapped(by_cell, _join, "a long, b long, cosine float, n_sent long", threshold=threshold)
     found = work.stage("reworded", found)
-    n_sent = found.agg(F.sum("n_sent")).first()[0] or 0
+    n_sent = only(found.agg(F.sum("n_sent")))[0] or 0
     figures = {"cells": n_places, "largest_cell": max(splits.values(), default=0), "replication": n_sent / n if n else 0.0}
     return found.where("a is not null").select("a", "b", "cosine"), figures
 
@@ -132,7 +132,8 @@ def _mixed(ids: np.ndarray) -> np.ndarray:
 
 def _join(batches: Batches, threshold: float) -> Batches:
     """Joins cell after cell: those at home, who come first, with each other, and then with the visitors as they come."""
-    n_sent, place, home = 0, None, []
+    n_sent, place = 0, None
+    home: list[pa.RecordBatch] = []
     waiting: list[pa.RecordBatch] = []
 
     def found(visitors: list[pa.RecordBatch]) -> Batches:

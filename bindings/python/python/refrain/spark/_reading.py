@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from .. import InputError, OptionError
 from .._refrain import spark as steps
-from ._engine import Batches, Work, batches_of, binary, mapped, numbers, vectors
+from ._engine import Batches, Work, batches_of, binary, mapped, numbers, only, vectors
+from ._files import Files
 
 # Columns that a table's text is looked for in, as the command line does.
 _TEXT_COLUMNS = ("text", "content", "body", "article", "passage")
@@ -55,7 +56,7 @@ def read(work: Work, paths: list[str], options: dict[str, Any]) -> Read:
     passages = work.stage("reading", passages)
     remarks = passages.where("text is null")
     sums = [F.count_distinct("input"), *(F.sum(name) for name in ("n_documents", "n_short", "n_split"))]
-    n_inputs, n_documents, n_short, n_split = (int(count or 0) for count in passages.agg(*sums).first())
+    n_inputs, n_documents, n_short, n_split = (int(count or 0) for count in only(passages.agg(*sums)))
     warnings = [row["warnings"] for row in remarks.where("warnings is not null").orderBy("input").collect()]
     order = [F.col("input"), F.col("part"), F.col("document")]
     numbered = work.numbered("passages", passages.where("text is not null"), order, "passage_id")
@@ -73,25 +74,12 @@ def read(work: Work, paths: list[str], options: dict[str, Any]) -> Read:
 def _parts(spark: SparkSession, typed: str, options: dict[str, Any]) -> list[DataFrame]:
     if _is_table(typed, options):
         return [_table(spark, typed, options)]
-    return [_files(spark, *root, options) for root in _roots(spark, typed)]
+    return [_files(spark, *root, options) for root in Files(spark).roots(typed)]
 
 
 def _is_table(typed: str, options: dict[str, Any]) -> bool:
     format = options.get("input_format")
     return format == "parquet" or format in (None, "auto") and typed.rstrip("/").endswith(".parquet")
-
-
-def _roots(spark: SparkSession, typed: str) -> list[tuple[str, str]]:
-    """The files and folders that a path or a glob names, with the names that they are shown by."""
-    jvm = spark.sparkContext._jvm
-    path = jvm.org.apache.hadoop.fs.Path(typed)
-    system = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
-    if system.exists(path):
-        return [(system.makeQualified(path).toString(), typed.rstrip("/"))]
-    matches = [status.getPath().toString() for status in system.globStatus(path) or []]
-    if not matches:
-        raise InputError(f"{typed}: there is no such file or folder; name what every worker can read")
-    return [(match, match.removeprefix("file:")) for match in matches]
 
 
 def _files(spark: SparkSession, path: str, shown: str, options: dict[str, Any]) -> DataFrame:
@@ -133,11 +121,8 @@ def _table(spark: SparkSession, typed: str, options: dict[str, Any]) -> DataFram
     text = wanted["text_column"] or next((name for name in _TEXT_COLUMNS if types.get(name) == "string"), None)
     if text is None:
         raise InputError(f"{typed}: found the columns {', '.join(types)}, expected one with text; name it with text_column")
-    jvm = spark.sparkContext._jvm
-    path = jvm.org.apache.hadoop.fs.Path(typed)
-    is_file = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).isFile(path)
     shown = F.lit(typed.rstrip("/"))
-    name = shown if is_file else F.concat(shown, F.lit("/"), F.col("_metadata.file_name"))
+    name = shown if Files(spark).is_file(typed) else F.concat(shown, F.lit("/"), F.col("_metadata.file_name"))
     row = F.col("_metadata.row_index") + 1
     cited = F.col(wanted["id_column"]) if wanted["id_column"] else row
     columns = [

@@ -1,5 +1,6 @@
 """The whole run: all stages, their tables, and the report that the driver puts together from them."""
 
+import json
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ from pyspark.sql import functions as F
 from .. import OptionError, Report
 from .._refrain import spark as steps
 from . import _clustering, _embedding, _groups, _pairs, _reading
-from ._engine import Work, collected, vectors
+from ._engine import Work, collected, only, vectors
+from ._files import Files
 
 KINDS = ["exact", "near", "excerpt", "reworded"]
 # Passages that the report shows: all, or so many.
@@ -47,6 +49,7 @@ def run(
     duplicates: bool,
     partitions: int | None,
     driver_rows: int,
+    cell_rows: int,
     options: dict[str, Any],
 ) -> Run:
     for name in _UNKNOWN:
@@ -59,30 +62,21 @@ def run(
     threshold = options.get("threshold") or 0.9
     compared = {name: options[name] for name in ("threshold", "kinds", "min_group", "boilerplate") if options.get(name) is not None}
 
-    rows, model, remarks = None, None, []
-    if "embedding" in read.passages.columns:
-        rows = read.passages.select("passage_id", "embedding")
-    elif themes or "reworded" in kinds:
-        embedded = _embedding.embed(work, read.passages, options)
-        rows = embedded.select("passage_id", "embedding")
-        models = [row["model"] for row in embedded.select("model").distinct().orderBy("model").collect()]
-        model = models[0]
-        remarks = [row["remarks"] for row in embedded.where("remarks is not null").select("remarks").distinct().orderBy("remarks").collect()]
-        if len(models) > 1:
-            remarks.append(_several_models(models))
+    rows, model, remarks = _rows(work, read.passages, options, is_needed=themes or "reworded" in kinds)
     passages = read.passages.drop("embedding")
     texts, members = _pairs.texts_of(work, passages)
 
     lexical = _pairs.lexical_candidates(work, texts, compared) if themes or {"near", "excerpt"} & set(kinds) else None
-    reworded, figures = None, {}
+    reworded = None
+    figures: dict[str, float] = {}
     if rows is not None and "reworded" in kinds:
         of_texts = rows.withColumnRenamed("passage_id", "text_id").join(texts.select("text_id"), "text_id")
-        reworded, figures = _pairs.reworded_candidates(work, of_texts, threshold, compared)
+        reworded, figures = _pairs.reworded_candidates(work, of_texts, threshold, cell_rows)
     text_pairs = _pairs.compared(work, texts, lexical, reworded, compared)
     sides = {"members": members, "passages": passages, "texts": texts, "components": _groups.components(work, text_pairs)}
 
     clusters = None
-    if themes:
+    if themes and rows is not None:
         copies = _pairs.of_passages(work, text_pairs, members, None, ["exact", "near"], name="copies")
         repeated = _groups.members_of(_groups.grouped(work, "copy-groups", copies, sides, 2), "representative")
         representative = F.coalesce("representative", "passage_id").alias("representative")
@@ -104,14 +98,33 @@ def run(
     if clusters is not None:
         found = pa.table(report.themes)
         work.stage("themes.parquet", spark.createDataFrame(_signed(found)), at=f"{output}/themes.parquet")
-    _write(spark, report, output)
-    delete(spark, work.folder)
+    files = Files(spark)
+    _write(files, report, output)
+    files.delete(work.folder)
     return Run(report, described, pairs, groups, figures)
 
 
-def _several_models(models: list[str]) -> str:
-    import json
+def _rows(
+    work: Work, passages: DataFrame, options: dict[str, Any], *, is_needed: bool
+) -> tuple[DataFrame | None, str | None, list[str]]:
+    """The rows of passages, given or made; what made them, and what was remarked."""
+    if "embedding" in passages.columns:
+        return passages.select("passage_id", "embedding"), None, []
+    if not is_needed:
+        return None, None, []
+    embedded = _embedding.embed(work, passages, options)
 
+    def different(column: str) -> list[str]:
+        found = embedded.where(f"{column} is not null").select(column).distinct().orderBy(column)
+        return [row[column] for row in found.collect()]
+
+    models, remarks = different("model"), different("remarks")
+    if len(models) > 1:
+        remarks.append(_several_models(models))
+    return embedded.select("passage_id", "embedding"), models[0], remarks
+
+
+def _several_models(models: list[str]) -> str:
     shown = ", ".join(f"{one['provider']} in {one['precision']}" for one in map(json.loads, models))
     message = f"the workers ran the model in different ways, whose rows differ a little: {shown}; name a provider and a precision"
     return json.dumps([["several_models", message]])
@@ -156,7 +169,7 @@ def _assembled(
         "n_inputs": read.n_inputs,
         "n_short": read.n_short,
         "n_split": read.n_split,
-        "n_tokens": passages.select(F.xxhash64("text"), "n_tokens").distinct().agg(F.sum("n_tokens")).first()[0],
+        "n_tokens": only(passages.select(F.xxhash64("text"), "n_tokens").distinct().agg(F.sum("n_tokens")))[0],
         "n_distinct": n_distinct,
         "warnings": read.warnings + remarks,
         "documents": _documents(read.documents) if read.documents is not None and not is_part else [],
@@ -184,7 +197,8 @@ def _assembled(
         found["groups"] = _placed(of_groups, place, "representative", "members")
     if is_part:
         found["whole"] = _whole(read, passages, pairs, groups)
-    return steps.collected(found, {name: value for name, value in options.items() if value is not None})
+    report: Report = steps.collected(found, {name: value for name, value in options.items() if value is not None})
+    return report
 
 
 def _documents(documents: DataFrame) -> list[tuple[str, ...]]:
@@ -220,7 +234,7 @@ def _shown(passages: DataFrame, clusters: _clustering.Clusters | None, groups: D
 
 
 def _whole(read: _reading.Read, passages: DataFrame, pairs: DataFrame | None, groups: DataFrame | None) -> dict[str, int]:
-    n_sources, n_passages = passages.agg(F.count_distinct("source"), F.count("*")).first()
+    n_sources, n_passages = only(passages.agg(F.count_distinct("source"), F.count("*")))
     n_outliers = passages.where("cluster_id = -1").count() if "cluster_id" in passages.columns else 0
     of_kind = {row["kind"]: row["count"] for row in pairs.groupBy("kind").count().collect()} if pairs is not None else {}
     n_across = 0
@@ -259,31 +273,20 @@ def _placed(table: pa.Table, place: dict[int, int], *names: str) -> pa.Table:
 
 def _signed(table: pa.Table) -> pa.Table:
     """Spark has no unsigned numbers."""
-    signed = {pa.uint32(): pa.int64(), pa.uint64(): pa.int64(), pa.list_(pa.uint32()): pa.list_(pa.int64())}
-    for name in table.column_names:
-        column = table[name]
-        wanted = next((to for of, to in signed.items() if column.type.equals(of) or str(column.type) == str(of)), None)
-        if pa.types.is_list(column.type) and pa.types.is_uint32(column.type.value_type):
-            wanted = pa.list_(pa.int64())
-        if wanted is not None:
-            table = table.set_column(table.column_names.index(name), name, column.cast(wanted))
-    return table
+
+    def signed(of: pa.DataType) -> pa.DataType:
+        if pa.types.is_list(of):
+            return pa.list_(signed(of.value_type))
+        return pa.int64() if pa.types.is_unsigned_integer(of) else of
+
+    return pa.table({name: table[name].cast(signed(table[name].type)) for name in table.column_names})
 
 
-def _write(spark: SparkSession, report: Report, output: str) -> None:
-    """What of the report folder is not a table, wherever Spark writes."""
-    jvm = spark.sparkContext._jvm
-    target = jvm.org.apache.hadoop.fs.Path(output)
-    system = target.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+def _write(files: Files, report: Report, output: str) -> None:
+    """What of the report folder is not a table."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "report"
         report.save(folder)
         for name in ("report.json", "report.html", "themes.csv"):
             if (folder / name).is_file():
-                source = jvm.org.apache.hadoop.fs.Path((folder / name).as_uri())
-                system.copyFromLocalFile(False, True, source, jvm.org.apache.hadoop.fs.Path(target, name))
-
-
-def delete(spark: SparkSession, folder: str) -> None:
-    path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(folder)
-    path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
+                files.put(folder / name, output)

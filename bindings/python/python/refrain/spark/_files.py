@@ -1,0 +1,44 @@
+"""Files wherever Spark reads and writes, through Hadoop's file systems."""
+
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from .. import InputError
+
+
+class Files:
+    """The file systems of a session."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._java: Any = spark.sparkContext._jvm
+        self._configuration = spark.sparkContext._jsc.hadoopConfiguration()
+
+    def _opened(self, typed: str) -> tuple[Any, Any]:
+        path = self._java.org.apache.hadoop.fs.Path(typed)
+        return path, path.getFileSystem(self._configuration)
+
+    def roots(self, typed: str) -> list[tuple[str, str]]:
+        """The files and folders that a path or a glob names, with the names that they are shown by."""
+        path, system = self._opened(typed)
+        if system.exists(path):
+            return [(system.makeQualified(path).toString(), typed.rstrip("/"))]
+        matches = [status.getPath().toString() for status in system.globStatus(path) or []]
+        if not matches:
+            raise InputError(f"{typed}: there is no such file or folder; name what every worker can read")
+        return [(match, match.removeprefix("file:")) for match in matches]
+
+    def is_file(self, typed: str) -> bool:
+        path, system = self._opened(typed)
+        return bool(system.isFile(path))
+
+    def put(self, local: Path, folder: str) -> None:
+        """Copies a file of the driver's into a folder, in place of one of that name."""
+        path, system = self._opened(folder)
+        source = self._java.org.apache.hadoop.fs.Path(local.as_uri())
+        system.copyFromLocalFile(False, True, source, self._java.org.apache.hadoop.fs.Path(path, local.name))
+
+    def delete(self, folder: str) -> None:
+        path, system = self._opened(folder)
+        system.delete(path, True)
