@@ -135,13 +135,17 @@ def join(n: int, threshold: float, partitions: int | None, cell_rows: int) -> No
         found = pairs_of(run.pairs.toArrow())
         spark.stop()
         shuffled = sum(shuffled for name, (_, shuffled) in stages(events).items() if name == "reworded")
-        print(f"{n:,} rows of {DIM} numbers, threshold {threshold}, {len(expected):,} pairs on one machine, {len(found):,} on Spark:")
+        print(
+            f"{n:,} rows of {DIM} numbers, threshold {threshold}, {len(expected):,} pairs on one machine, {len(found):,} on Spark:"
+        )
         print(f"{len(expected.keys() - found.keys())} only there, {len(found.keys() - expected.keys())} only here, ", end="")
         print(f"{sum(found[pair] != expected[pair] for pair in found.keys() & expected.keys())} of other figures.")
         cells, largest, replication = (run.figures[name] for name in ("cells", "largest_cell", "replication"))
         print(f"{cells:.0f} cells, the largest in {largest:.0f} parts; each row was sent {replication:.2f} times; ", end="")
         print(f"the join shuffled {shuffled:.2f} GB.")
-        print(f"The search took {of_one:.0f} s on one machine; on Spark the whole run, with reading and writing, {of_spark:.0f} s.")
+        print(
+            f"The search took {of_one:.0f} s on one machine; on Spark the whole run, with reading and writing, {of_spark:.0f} s."
+        )
         show_stages(events, n)
 
 
@@ -150,7 +154,9 @@ def documents(path: str, partitions: list[int], options: dict[str, Any]) -> None
     one = refrain.report(path, **{name: value for name, value in options.items() if name != "driver_rows"})
     print(f"{len(one.passages):,} passages; one machine took {time.perf_counter() - begun:.0f} s.\n")
     expected, pairs = pa.table(one.passages), pairs_of(pa.table(one.duplicates))
-    print("| partitions | s | pairs | of other figures | missing | more | clusters that differ | similarity differs by | groups |")
+    print(
+        "| partitions | s | pairs | of other figures | missing | more | clusters that differ | similarity differs by | groups |"
+    )
     print("|---:|---:|---:|---:|---:|---:|---:|---:|---|")
     for n_partitions in partitions:
         with tempfile.TemporaryDirectory() as scratch:

@@ -78,7 +78,18 @@ def pairs_of(table: Any) -> set[tuple[Any, ...]]:
 
 def assert_same(run: refrain_spark.Run, report: refrain.Report) -> None:
     """The same passages, themes, pairs and groups."""
-    columns = ["source", "document", "start", "end", "text", "n_tokens", "cluster_id", "similarity_to_centroid", "duplicate_group", "kept"]
+    columns = [
+        "source",
+        "document",
+        "start",
+        "end",
+        "text",
+        "n_tokens",
+        "cluster_id",
+        "similarity_to_centroid",
+        "duplicate_group",
+        "kept",
+    ]
     expected = pa.table(report.passages)
     found = run.passages.orderBy("passage_id").toArrow()
     for column in columns:
@@ -98,18 +109,24 @@ def test_the_same_answer_as_on_one_machine(spark: SparkSession, report: refrain.
 
 
 @pytest.mark.parametrize("partitions", [1, 2, 8])
-def test_rows_that_are_given_and_passes_by_all_workers(spark: SparkSession, corpus: str, tmp_path: Path, partitions: int) -> None:
-    starts = np.ascontiguousarray(
-        np.stack(pq.read_table(corpus)["embedding"].to_pylist())[:9], np.float32
-    )
+def test_rows_that_are_given_and_passes_by_all_workers(
+    spark: SparkSession, corpus: str, tmp_path: Path, partitions: int
+) -> None:
+    starts = np.ascontiguousarray(np.stack(pq.read_table(corpus)["embedding"].to_pylist())[:9], np.float32)
     starts = starts / np.linalg.norm(starts, axis=1, keepdims=True)
     expected = refrain.report(corpus, k=9, init=starts, threshold=0.8)
-    run = refrain_spark.report(spark, corpus, str(tmp_path / "out"), partitions=partitions, k=9, init=starts, threshold=0.8, driver_rows=0)
-    assert len(expected.duplicates) > 200 and {"near", "excerpt", "exact", "reworded"} == set(pa.table(expected.duplicates)["kind"].to_pylist())
+    run = refrain_spark.report(
+        spark, corpus, str(tmp_path / "out"), partitions=partitions, k=9, init=starts, threshold=0.8, driver_rows=0
+    )
+    assert len(expected.duplicates) > 200 and {"near", "excerpt", "exact", "reworded"} == set(
+        pa.table(expected.duplicates)["kind"].to_pylist()
+    )
     found = run.passages.orderBy("passage_id").toArrow()
     columns = pa.table(expected.passages)
     assert found["cluster_id"].to_pylist() == columns["cluster_id"].to_pylist()
-    np.testing.assert_allclose(found["similarity_to_centroid"].to_numpy(), columns["similarity_to_centroid"].to_numpy(), atol=1e-6)
+    np.testing.assert_allclose(
+        found["similarity_to_centroid"].to_numpy(), columns["similarity_to_centroid"].to_numpy(), atol=1e-6
+    )
     assert pairs_of(run.pairs.toArrow()) == pairs_of(expected.duplicates)
     assert found["duplicate_group"].to_pylist() == columns["duplicate_group"].to_pylist()
 
@@ -126,7 +143,9 @@ def test_cells_that_are_split_lose_and_repeat_no_pair(spark: SparkSession, corpu
 def test_without_a_model_copies_are_found(spark: SparkSession, tmp_path: Path) -> None:
     run = refrain_spark.duplicates(spark, SEEDS, str(tmp_path / "out"), kinds=["exact", "near", "excerpt"])
     expected = refrain.report(SEEDS, kinds=["exact", "near", "excerpt"])
-    without_cosine = {(a, b, kind, jaccard, containment) for a, b, kind, _, jaccard, containment in pairs_of(expected.duplicates)}
+    without_cosine = {
+        (a, b, kind, jaccard, containment) for a, b, kind, _, jaccard, containment in pairs_of(expected.duplicates)
+    }
     assert {(*pair[:3], *pair[4:]) for pair in pairs_of(run.pairs.toArrow())} == without_cosine
     assert run.pairs.where("cosine is not null").count() == 0
 
@@ -218,7 +237,9 @@ def test_a_worker_killed_in_every_stage_costs_retries(
         monkeypatch.setattr(Work, "stage", stage_with_kill)
         run = refrain_spark.report(spark, SEEDS, str(tmp_path / "out"), partitions=4)
         assert_same(run, report)
-        assert {"reading", "embedding", "candidates", "reworded", "text-pairs", "components-1", "placed", "groups"} < set(stages)
+        assert {"reading", "embedding", "candidates", "reworded", "text-pairs", "components-1", "placed", "groups"} < set(
+            stages
+        )
     # A stage without rows runs no task that could be killed.
     killed = {marker.name: int(marker.read_text()) for marker in markers.iterdir()}
     assert killed.keys() == set(stages) and len(set(killed.values())) == len(killed) and min(killed.values()) > 1

@@ -42,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     }
     for command, help in shown.items():
         one = commands.add_parser(command, help=help)
-        one.add_argument("--input", nargs="+", required=True, metavar="PATH", help="files and folders that all workers can read")
+        one.add_argument(
+            "--input", nargs="+", required=True, metavar="PATH", help="files and folders that all workers can read"
+        )
         one.add_argument("--output", required=True, metavar="FOLDER", help="a folder where Spark can write")
         one.add_argument("--master", help="Spark's master; default: what spark-submit or the configuration says")
         one.add_argument("--partitions", type=int, metavar="N", help="partitions of a shuffle; default: four for each core")

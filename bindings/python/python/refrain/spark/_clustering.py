@@ -53,11 +53,17 @@ def cluster(
         raise OptionError("--outliers: found a share, expected none: on a cluster outliers are those beyond Tukey's fences")
     if options.get("algorithm") not in (None, "lloyd"):
         raise OptionError(f"--algorithm: found {options['algorithm']}, expected lloyd")
-    given = {name: options[name] for name in ("k", "init", "restarts", "max_iterations", "train_per_cluster", "seed") if options.get(name) is not None}
+    given = {
+        name: options[name]
+        for name in ("k", "init", "restarts", "max_iterations", "train_per_cluster", "seed")
+        if options.get(name) is not None
+    }
     counting = members.where("passage_id = representative").select("passage_id")
     keyed = texts.withColumnRenamed("text_id", "passage_id").join(counting, "passage_id").join(rows, "passage_id")
     schema = "passage_id long, fit_key long, row_key long, embedding binary"
-    keyed = work.stage("counting", mapped(keyed.select("passage_id", "text", "embedding"), _keys, schema, seed=given.get("seed", _SEED)))
+    keyed = work.stage(
+        "counting", mapped(keyed.select("passage_id", "text", "embedding"), _keys, schema, seed=given.get("seed", _SEED))
+    )
     n, n_distinct = (int(value) for value in only(keyed.agg(F.count("*"), F.count_distinct("row_key"))))
 
     in_order = keyed.orderBy("fit_key", "passage_id")
@@ -91,12 +97,14 @@ def _n_fitted(n: int, n_clusters: int, given: dict[str, Any]) -> int:
 
 def _keys(batches: Batches, seed: int) -> Batches:
     for batch in batches:
-        yield pa.RecordBatch.from_pydict({
-            "passage_id": batch["passage_id"],
-            "fit_key": steps.fit_keys(batch["text"], seed),
-            "row_key": steps.row_keys(vectors(batch["embedding"])),
-            "embedding": batch["embedding"],
-        })
+        yield pa.RecordBatch.from_pydict(
+            {
+                "passage_id": batch["passage_id"],
+                "fit_key": steps.fit_keys(batch["text"], seed),
+                "row_key": steps.row_keys(vectors(batch["embedding"])),
+                "embedding": batch["embedding"],
+            }
+        )
 
 
 def _lloyd(
@@ -140,7 +148,7 @@ def _assigned(
     found = work.stage("similar", mapped(of_copies, _similar, schema, centroids=centroids))
     sizes = found.where("is_within").groupBy("cluster").agg(F.count("*").alias("size"), F.min("passage_id").alias("first"))
     # By size, and then by the first passage.
-    order = sorted(((-row["size"], row["first"], row["cluster"]) for row in sizes.collect()))
+    order = sorted((-row["size"], row["first"], row["cluster"]) for row in sizes.collect())
     old = [cluster for _, _, cluster in order]
     numbered = work.spark.createDataFrame([(cluster, number) for number, cluster in enumerate(old)], "cluster int, number int")
     number = F.when(F.col("is_within"), F.col("number")).otherwise(-1).alias("cluster_id")
@@ -166,6 +174,6 @@ def _within(table: pa.Table) -> pa.Table:
 def _similar(batches: Batches, centroids: npt.NDArray[np.float32]) -> Batches:
     for batch in batches:
         cosines = steps.cosines(vectors(batch["embedding"]), numbers(batch["cluster"]), centroids)
-        yield pa.RecordBatch.from_pydict({
-            **{name: batch[name] for name in ("passage_id", "cluster", "is_within")}, "similarity_to_centroid": cosines
-        })
+        yield pa.RecordBatch.from_pydict(
+            {**{name: batch[name] for name in ("passage_id", "cluster", "is_within")}, "similarity_to_centroid": cosines}
+        )

@@ -10,7 +10,16 @@ from ._engine import Batches, Work, binary, cores, gathered, mapped, numbers
 
 # Passages that are sorted by length and embedded at a time: what a task holds.
 _AT_ONCE = 16_384
-_ENGINE = ("provider", "precision", "batch_tokens", "allow_dynamic_quantization", "no_cache", "cache_dir", "offline", "onnxruntime")
+_ENGINE = (
+    "provider",
+    "precision",
+    "batch_tokens",
+    "allow_dynamic_quantization",
+    "no_cache",
+    "cache_dir",
+    "offline",
+    "onnxruntime",
+)
 # The model of this process, which runs the tasks of one executor one after the other, and what it was loaded for.
 _loaded: tuple[dict[str, Any], Embedder] | None = None
 
@@ -19,19 +28,23 @@ def embed(work: Work, passages: DataFrame, options: dict[str, Any]) -> DataFrame
     """passage_id, embedding (the numbers of a row as little-endian float32), model and remarks of each passage."""
     engine = {name: options[name] for name in ("model", *_ENGINE) if options.get(name) is not None}
     spread = passages.select("passage_id", "text", "n_tokens").repartition(work.partitions, "passage_id")
-    return work.stage("embedding", mapped(spread, _embed, "passage_id long, embedding binary, model string, remarks string", options=engine))
+    return work.stage(
+        "embedding", mapped(spread, _embed, "passage_id long, embedding binary, model string, remarks string", options=engine)
+    )
 
 
 def _embed(batches: Batches, options: dict[str, Any]) -> Batches:
     for table in gathered(batches, _AT_ONCE):
         rows, model, remarks = _embedder(options)._embed_passages(table["text"], numbers(table["n_tokens"]))
         n = len(rows)
-        yield pa.RecordBatch.from_pydict({
-            "passage_id": table["passage_id"].combine_chunks(),
-            "embedding": binary(rows),
-            "model": pa.array([model] * n),
-            "remarks": pa.array([remarks if i == 0 and remarks != "[]" else None for i in range(n)], pa.string()),
-        })
+        yield pa.RecordBatch.from_pydict(
+            {
+                "passage_id": table["passage_id"].combine_chunks(),
+                "embedding": binary(rows),
+                "model": pa.array([model] * n),
+                "remarks": pa.array([remarks if i == 0 and remarks != "[]" else None for i in range(n)], pa.string()),
+            }
+        )
 
 
 def _embedder(options: dict[str, Any]) -> Embedder:

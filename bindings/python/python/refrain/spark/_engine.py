@@ -128,6 +128,10 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
 
 def vectors(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float32]:
     """The (n, dim) float32 rows that a binary column holds, all of one size."""
+    if isinstance(column, pa.ChunkedArray) and column.num_chunks != 1:
+        # An array of bytes has 2 GB at most, rows have no limit.
+        parts = [vectors(chunk) for chunk in column.chunks if len(chunk)]
+        return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
     array = one(column)
     if len(array) == 0:
         return np.empty((0, 0), np.float32)

@@ -50,14 +50,14 @@ def _small_star(links: DataFrame) -> DataFrame:
     return hung.union(least.select("u", F.col("least").alias("v"))).distinct()
 
 
-def grouped(
-    work: Work, name: str, pairs: DataFrame, sides: dict[str, DataFrame], min_group: int
-) -> DataFrame:
+def grouped(work: Work, name: str, pairs: DataFrame, sides: dict[str, DataFrame], min_group: int) -> DataFrame:
     """The groups that pairs of passages make: duplicate_group (from 0, the largest first), members, and what holds them.
 
     `sides` has the components of texts, the texts, and of each passage its text and source.
     """
-    of_passage = sides["members"].join(sides["passages"].select("passage_id", F.xxhash64("source").alias("source")), "passage_id")
+    of_passage = sides["members"].join(
+        sides["passages"].select("passage_id", F.xxhash64("source").alias("source")), "passage_id"
+    )
     words = sides["texts"].select("text_id", "text")
     # Of copies only the text decides, which is in the pairs that it has with others.
     is_of_texts = F.col("kind") != "exact"

@@ -1,5 +1,6 @@
 """Which passages are alike: pairs of texts, and the pairs of passages that they stand for."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,7 @@ def _candidates(batches: Batches, options: dict[str, Any]) -> Batches:
         yield from batches_of(steps.candidates(*columns, options))
 
 
-def reworded_candidates(
-    work: Work, rows: DataFrame, threshold: float, cell_rows: int
-) -> tuple[DataFrame, dict[str, float]]:
+def reworded_candidates(work: Work, rows: DataFrame, threshold: float, cell_rows: int) -> tuple[DataFrame, dict[str, float]]:
     """All pairs of rows (text_id, embedding) with a cosine of at least the threshold (a, b, cosine), and how often rows
     were sent.
 
@@ -84,8 +83,12 @@ def reworded_candidates(
     homes = mapped(rows, _homes, "cell int", centres=centres)
     splits = {row["cell"]: -(-row["count"] // cell_rows) for row in homes.groupBy("cell").count().collect()}
     sent = mapped(
-        rows, _stays, "cell int, split int, is_visitor boolean, text_id long, embedding binary",
-        centres=centres, splits=splits, threshold=threshold,
+        rows,
+        _stays,
+        "cell int, split int, is_visitor boolean, text_id long, embedding binary",
+        centres=centres,
+        splits=splits,
+        threshold=threshold,
     )
     n_places = sum(splits.values())
     by_cell = sent.repartition(max(work.partitions, n_places), "cell", "split").sortWithinPartitions(
@@ -116,13 +119,15 @@ def _stays(batches: Batches, centres: np.ndarray, splits: dict[int, int], thresh
         own = _mixed(text_id) % n_splits
         for split in range(int(n_splits.max(initial=0))):
             goes = np.where(is_home, split <= own, split < n_splits)
-            yield pa.RecordBatch.from_pydict({
-                "cell": cell[goes],
-                "split": np.full(int(goes.sum()), split, np.int32),
-                "is_visitor": ~is_home[goes] | (split < own[goes]),
-                "text_id": text_id[goes],
-                "embedding": batch["embedding"].take(pa.array(row[goes])),
-            })
+            yield pa.RecordBatch.from_pydict(
+                {
+                    "cell": cell[goes],
+                    "split": np.full(int(goes.sum()), split, np.int32),
+                    "is_visitor": ~is_home[goes] | (split < own[goes]),
+                    "text_id": text_id[goes],
+                    "embedding": batch["embedding"].take(pa.array(row[goes])),
+                }
+            )
 
 
 def _mixed(ids: np.ndarray) -> np.ndarray:
@@ -131,72 +136,77 @@ def _mixed(ids: np.ndarray) -> np.ndarray:
 
 
 def _join(batches: Batches, threshold: float) -> Batches:
-    """Joins cell after cell: those at home, who come first, with each other, and then with the visitors as they come."""
-    n_sent, place = 0, None
-    home: list[pa.RecordBatch] = []
-    waiting: list[pa.RecordBatch] = []
-
-    def found(visitors: list[pa.RecordBatch]) -> Batches:
-        at_home = pa.Table.from_batches(home)
-        visiting = pa.Table.from_batches(visitors, at_home.schema)
-        rows = np.concatenate([vectors(table["embedding"]) for table in (visiting, at_home) if table.num_rows])
-        ids = np.concatenate([numbers(visiting["text_id"]), numbers(at_home["text_id"])])
-        n_left = visiting.num_rows or len(ids)
-        pairs = pa.table(steps.joined(rows, n_left, threshold))
-        a, b, cosine = (numbers(pairs[name]) for name in ("a", "b", "cosine"))
-        # Visitors meet each other elsewhere.
-        is_here = b >= n_left if visitors else np.ones(len(b), bool)
-        a, b, cosine = ids[a[is_here]], ids[b[is_here]], cosine[is_here]
-        n = len(a)
-        yield pa.RecordBatch.from_pydict({
-            "a": np.minimum(a, b), "b": np.maximum(a, b), "cosine": cosine, "n_sent": np.zeros(n, np.int64)
-        })
-
-    def ended() -> Batches:
-        if home and waiting:
-            yield from found(waiting)
-        waiting.clear()
-
-    is_joined = True
+    """Joins cell after cell."""
+    n_sent, place, cell = 0, None, _Cell(threshold)
     for batch in batches:
         n_sent += batch.num_rows
         for part in _runs(batch):
             here = (part["cell"][0].as_py(), part["split"][0].as_py())
-            is_visitor = part["is_visitor"][0].as_py()
-            if here != place or is_visitor:
-                if not is_joined and home:
-                    yield from found([])
-                is_joined = True
             if here != place:
-                yield from ended()
-                place, home = here, []
-            if is_visitor:
-                waiting.append(part)
-                if sum(batch.num_rows for batch in waiting) >= _VISITORS:
-                    yield from ended()
-            else:
-                home.append(part)
-                is_joined = False
-    if not is_joined and home:
-        yield from found([])
-    yield from ended()
-    yield pa.RecordBatch.from_pydict({
-        "a": pa.nulls(1, pa.int64()), "b": pa.nulls(1, pa.int64()), "cosine": pa.nulls(1, pa.float32()),
-        "n_sent": pa.array([n_sent], pa.int64()),
-    })
+                yield from cell.meet()
+                place, cell = here, _Cell(threshold)
+            yield from cell.take(part)
+    yield from cell.meet()
+    none = {"a": pa.nulls(1, pa.int64()), "b": pa.nulls(1, pa.int64()), "cosine": pa.nulls(1, pa.float32())}
+    yield pa.RecordBatch.from_pydict({**none, "n_sent": pa.array([n_sent], pa.int64())})
+
+
+class _Cell:
+    """The rows of a cell as they come: those at home first, then visitors, who are not held longer than they must."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._home: list[pa.RecordBatch] = []
+        self._waiting: list[pa.RecordBatch] = []
+        self._at_home: tuple[np.ndarray, np.ndarray] | None = None
+
+    def take(self, part: pa.RecordBatch) -> Batches:
+        if not part["is_visitor"][0].as_py():
+            self._home.append(part)
+            return
+        self._waiting.append(part)
+        if sum(part.num_rows for part in self._waiting) >= _VISITORS:
+            yield from self.meet()
+
+    def meet(self) -> Batches:
+        """The pairs of those at home, the first time, and those of the visitors that wait with them."""
+        if self._at_home is None and self._home:
+            self._at_home = _rows_and_ids(self._home)
+            self._home.clear()
+            rows, ids = self._at_home
+            yield self._pairs(rows, ids, len(ids), 0)
+        if self._at_home is not None and self._waiting:
+            (visitors, their_ids), (rows, ids) = _rows_and_ids(self._waiting), self._at_home
+            n = len(their_ids)
+            # Visitors meet each other elsewhere: only pairs with those at home, who come after them, count.
+            yield self._pairs(np.concatenate([visitors, rows]), np.concatenate([their_ids, ids]), n, n)
+        self._waiting.clear()
+
+    def _pairs(self, rows: np.ndarray, ids: np.ndarray, n_left: int, first: int) -> pa.RecordBatch:
+        found = pa.table(steps.joined(rows, n_left, self._threshold))
+        a, b, cosine = (numbers(found[name]) for name in ("a", "b", "cosine"))
+        counts = b >= first
+        a, b = ids[a[counts]], ids[b[counts]]
+        pairs = {"a": np.minimum(a, b), "b": np.maximum(a, b), "cosine": cosine[counts]}
+        return pa.RecordBatch.from_pydict({**pairs, "n_sent": np.zeros(len(a), np.int64)})
+
+
+def _rows_and_ids(parts: list[pa.RecordBatch]) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.concatenate([vectors(part["embedding"]) for part in parts])
+    return rows, np.concatenate([numbers(part["text_id"]) for part in parts])
 
 
 def _runs(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     """The parts of a batch that are of one cell, and at home or visiting."""
-    if batch.num_rows == 0:
-        return []
     columns = [numbers(batch[name].cast(pa.int32())) for name in ("cell", "split", "is_visitor")]
     changes = np.any([column[1:] != column[:-1] for column in columns], axis=0)
     starts = np.concatenate([[0], np.flatnonzero(changes) + 1, [batch.num_rows]])
-    return [batch.slice(start, end - start) for start, end in zip(starts[:-1], starts[1:])]
+    return [batch.slice(start, end - start) for start, end in pairwise(starts) if end > start]
 
 
-def compared(work: Work, texts: DataFrame, lexical: DataFrame | None, reworded: DataFrame | None, options: dict[str, Any]) -> DataFrame:
+def compared(
+    work: Work, texts: DataFrame, lexical: DataFrame | None, reworded: DataFrame | None, options: dict[str, Any]
+) -> DataFrame:
     """The pairs of texts that are alike: a, b, kind, cosine where it is known yet, jaccard, containment."""
     none = work.spark.createDataFrame([], "a long, b long, cosine float")
     lexical = none.select("a", "b") if lexical is None else lexical
@@ -212,10 +222,16 @@ def _compare(batches: Batches, options: dict[str, Any]) -> Batches:
         is_reworded = numbers(table["cosine"].is_valid())
         columns = [numbers(table["a"]), table["text_a"], numbers(table["b"]), table["text_b"]]
         found = pa.table(steps.compared(*columns, is_reworded, options))
-        pairs = pa.table({
-            "a": table["a"], "b": table["b"], "kind": found["kind"], "cosine": table["cosine"],
-            "jaccard": found["jaccard"], "containment": found["containment"],
-        })
+        pairs = pa.table(
+            {
+                "a": table["a"],
+                "b": table["b"],
+                "kind": found["kind"],
+                "cosine": table["cosine"],
+                "jaccard": found["jaccard"],
+                "containment": found["containment"],
+            }
+        )
         yield from batches_of(pairs.filter(found["kind"].is_valid()))
 
 
@@ -226,7 +242,12 @@ def of_passages(
     one = F.lit(1.0).cast("float")
     a, b = F.least("passage_id", "text_id").alias("a"), F.greatest("passage_id", "text_id").alias("b")
     copies = members.where("passage_id <> text_id").select(
-        a, b, F.lit("exact").alias("kind"), F.lit(None).cast("float").alias("cosine"), one.alias("jaccard"), one.alias("containment")
+        a,
+        b,
+        F.lit("exact").alias("kind"),
+        F.lit(None).cast("float").alias("cosine"),
+        one.alias("jaccard"),
+        one.alias("containment"),
     )
     pairs = text_pairs.unionByName(copies).where(F.col("kind").isin(kinds))
     if rows is None:
@@ -241,6 +262,6 @@ def _cosines(batches: Batches) -> Batches:
     for batch in batches:
         cosines = steps.dots(vectors(batch["row_a"]), vectors(batch["row_b"]))
         kept = {name: batch[name] for name in ("a", "b", "kind")}
-        yield pa.RecordBatch.from_pydict({
-            **kept, "cosine": cosines, "jaccard": batch["jaccard"], "containment": batch["containment"]
-        })
+        yield pa.RecordBatch.from_pydict(
+            {**kept, "cosine": cosines, "jaccard": batch["jaccard"], "containment": batch["containment"]}
+        )

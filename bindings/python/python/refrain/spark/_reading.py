@@ -24,8 +24,18 @@ _PASSAGES = (
 _KEPT = ("passage_id", "source", "document", "start", "end", "text", "n_tokens")
 # The options that decide what a document's passages are.
 _READER = (
-    "model", "cache_dir", "offline", "input_format", "text_column", "id_column", "source_column", "date_column", "limit", "html",
-    "segment", "min_chars",
+    "model",
+    "cache_dir",
+    "offline",
+    "input_format",
+    "text_column",
+    "id_column",
+    "source_column",
+    "date_column",
+    "limit",
+    "html",
+    "segment",
+    "min_chars",
 )
 # Spark reads a file that it does not divide into one array of bytes.
 _MAX_FILE = (1 << 31) - 1
@@ -65,8 +75,10 @@ def read(work: Work, paths: list[str], options: dict[str, Any]) -> Read:
             f"no passages in {n_inputs} inputs: {n_short} texts are too short; lower min_chars, or name other inputs"
         )
     given = [name for name in numbered.columns if name == "embedding"]
-    of_files = None if any(_is_table(path, options) for path in paths) else (
-        passages.where("metadata is not null").orderBy("input", "part").select("source", "document", "metadata")
+    of_files = (
+        None
+        if any(_is_table(path, options) for path in paths)
+        else (passages.where("metadata is not null").orderBy("input", "part").select("source", "document", "metadata"))
     )
     return Read(numbered.select(*_KEPT, *given), of_files, n_inputs, n_documents, n_short, n_split, warnings)
 
@@ -87,12 +99,14 @@ def _files(spark: SparkSession, path: str, shown: str, options: dict[str, Any]) 
     files = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(path)
     within = F.expr(f"substring(path, {len(path) + 2})")
     # A file directly in the folder is a source of its own, what is further down belongs to the top folder.
-    named = files.withColumns({
-        "name": F.when(F.col("path") == path, shown).otherwise(F.concat(F.lit(shown + "/"), within)),
-        "source": F.when(F.col("path") == path, shown).otherwise(
-            F.concat(F.lit(shown + "/"), F.substring_index(within, "/", 1))
-        ),
-    })
+    named = files.withColumns(
+        {
+            "name": F.when(F.col("path") == path, shown).otherwise(F.concat(F.lit(shown + "/"), within)),
+            "source": F.when(F.col("path") == path, shown).otherwise(
+                F.concat(F.lit(shown + "/"), F.substring_index(within, "/", 1))
+            ),
+        }
+    )
     read = mapped(named.where(f"length <= {_MAX_FILE}").select("name", "source", "content"), _cut, _PASSAGES, options=options)
     reason = F.concat("name", F.lit(f": it has more than {_MAX_FILE} bytes, which Spark does not read whole; split it"))
     left_out = named.where(f"length > {_MAX_FILE}").select(
@@ -136,7 +150,11 @@ def _table(spark: SparkSession, typed: str, options: dict[str, Any]) -> DataFram
         return mapped(rows.select(*columns), _cut_rows, _PASSAGES, options=options)
     is_binary = types["embedding"] == "binary"
     embedding = F.col("embedding") if is_binary else F.col("embedding").cast("array<float>")
-    first = rows.where("embedding is not null").select(F.octet_length("embedding") / 4 if is_binary else F.size("embedding")).first()
+    first = (
+        rows.where("embedding is not null")
+        .select(F.octet_length("embedding") / 4 if is_binary else F.size("embedding"))
+        .first()
+    )
     given = rows.select(*columns, embedding.alias("embedding"))
     return mapped(given, _take_rows, _PASSAGES + ", embedding binary", width=int(first[0]) if first else 0)
 

@@ -60,7 +60,9 @@ def run(
     read = _reading.read(work, paths, options)
     kinds = list(options.get("kinds") or KINDS) if duplicates else []
     threshold = options.get("threshold") or 0.9
-    compared = {name: options[name] for name in ("threshold", "kinds", "min_group", "boilerplate") if options.get(name) is not None}
+    compared = {
+        name: options[name] for name in ("threshold", "kinds", "min_group", "boilerplate") if options.get(name) is not None
+    }
 
     rows, model, remarks = _rows(work, read.passages, options, is_needed=themes or "reworded" in kinds)
     passages = read.passages.drop("embedding")
@@ -126,7 +128,9 @@ def _rows(
 
 def _several_models(models: list[str]) -> str:
     shown = ", ".join(f"{one['provider']} in {one['precision']}" for one in map(json.loads, models))
-    message = f"the workers ran the model in different ways, whose rows differ a little: {shown}; name a provider and a precision"
+    message = (
+        f"the workers ran the model in different ways, whose rows differ a little: {shown}; name a provider and a precision"
+    )
     return json.dumps([["several_models", message]])
 
 
