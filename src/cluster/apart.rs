@@ -110,7 +110,11 @@ impl Pass {
         assert!(self.counts.iter().sum::<u64>() as usize + rows.nrows() <= MAX_PASS_ROWS, "sums would overflow");
         let nearest = similarity::nearest(rows, centroids);
         let is_same = before.map(|before| {
-            similarity::nearest(rows, before).into_iter().zip(&nearest).filter(|(was, is)| was.centroid == is.centroid).count()
+            similarity::nearest(rows, before)
+                .into_iter()
+                .zip(&nearest)
+                .filter(|(was, is)| was.centroid == is.centroid)
+                .count()
         });
         self.n_changed += (rows.nrows() - is_same.unwrap_or(0)) as u64;
         let mut members: Vec<Vec<usize>> = vec![vec![]; centroids.nrows()];
@@ -119,15 +123,20 @@ impl Pass {
         sums.for_each(|((mut sum, count), members)| {
             *count += members.len() as u64;
             for i in members {
-                sum.iter_mut().zip(rows.row(i)).for_each(|(sum, &value)| *sum += (f64::from(value) * ONE).round() as i64);
+                sum.iter_mut()
+                    .zip(rows.row(i))
+                    .for_each(|(sum, &value)| *sum += (f64::from(value) * ONE).round() as i64);
             }
         });
         let far = |(i, &Nearest { centroid, distance }): (usize, &Nearest)| (distance, keys[i], centroid, i);
         let mut farthest: Vec<_> = nearest.iter().enumerate().map(far).collect();
         farthest.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         farthest.truncate(N_FARTHEST);
-        let far = |(distance, key, cluster, i): (f32, u64, u32, usize)| {
-            Far { distance, key, cluster, row: rows.row(i).to_vec() }
+        let far = |(distance, key, cluster, i): (f32, u64, u32, usize)| Far {
+            distance,
+            key,
+            cluster,
+            row: rows.row(i).to_vec(),
         };
         self.far.extend(farthest.into_iter().map(far));
         keep_farthest(&mut self.far);
@@ -238,9 +247,8 @@ pub fn placed(rows: ArrayView2<f32>, centroids: ArrayView2<f32>) -> (Vec<Nearest
 pub fn cosines(rows: ArrayView2<f32>, clusters: &[u32], centroids: ArrayView2<f32>) -> Vec<f32> {
     assert_eq!(rows.nrows(), clusters.len(), "a cluster for each row");
     let norms = super::norms(centroids);
-    let of_row = |(row, &cluster): (ArrayView1<f32>, &u32)| {
-        dot(row, centroids.row(cluster as usize)) / norms[cluster as usize]
-    };
+    let of_row =
+        |(row, &cluster): (ArrayView1<f32>, &u32)| dot(row, centroids.row(cluster as usize)) / norms[cluster as usize];
     rows.axis_iter(Axis(0)).into_par_iter().zip(clusters).map(of_row).collect()
 }
 
@@ -296,7 +304,12 @@ mod tests {
                     let mut pass = Pass::new(centroids.dim());
                     for some in mine.chunks(11) {
                         let keys: Vec<u64> = some.iter().map(|&i| i as u64).collect();
-                        pass.add(rows.select(Axis(0), some).view(), &keys, centroids.view(), before.as_ref().map(|b| b.view()));
+                        pass.add(
+                            rows.select(Axis(0), some).view(),
+                            &keys,
+                            centroids.view(),
+                            before.as_ref().map(|b| b.view()),
+                        );
                     }
                     pass
                 })

@@ -180,7 +180,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Candidates by way of so many places that the shingles are divided among, from texts in parts.
-    fn by_parts(texts: &[String], rarity: &ShingleRarity, n_places: u64, options: &DuplicateOptions) -> Vec<(u32, u32)> {
+    fn by_parts(
+        texts: &[String],
+        rarity: &ShingleRarity,
+        n_places: u64,
+        options: &DuplicateOptions,
+    ) -> Vec<(u32, u32)> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let mut places: Vec<Vec<Posting>> = vec![vec![]; n_places as usize];
         for (part, texts) in texts.chunks(7).enumerate() {

@@ -73,7 +73,11 @@ pub(super) fn least_shared([a, b]: [Size; 2], options: &DuplicateOptions) -> usi
     };
     let share = f64::from(options.min_jaccard) / (1.0 + f64::from(options.min_jaccard));
     let near = least(share * (a.n_shingles + b.n_shingles) as f64, &is_near);
-    if a.is_long && b.is_long { near.min(least(f64::from(options.min_containment) * most as f64, &is_held)) } else { near }
+    if a.is_long && b.is_long {
+        near.min(least(f64::from(options.min_containment) * most as f64, &is_held))
+    } else {
+        near
+    }
 }
 
 /// What two sets that share `n_shared` shingles are. A text that stands in one at least half as long again is

@@ -90,7 +90,8 @@ pub fn model(sent: &str) -> Option<ModelShown> {
 pub fn report(collected: Collected) -> Result<Report> {
     let timings = Timings::start();
     let Collected { paths, options, model, mut warnings, rows, clustering, whole, .. } = collected;
-    let wrong = |what: &str| Error::Finished { path: PathBuf::from(what), reason: "its rows do not fit together".into() };
+    let wrong =
+        |what: &str| Error::Finished { path: PathBuf::from(what), reason: "its rows do not fit together".into() };
     let mut places = Places::default();
     collected.passages.iter().try_for_each(|batch| places.add(batch)).ok_or_else(|| wrong("passages"))?;
     let Places { documents, passages } = with_all_documents(places, collected.documents);
@@ -118,14 +119,19 @@ pub fn report(collected: Collected) -> Result<Report> {
     if themes.as_ref().is_some_and(|themes| themes.themes.is_empty()) {
         warnings.push(Warning::FewPassages { n_distinct: classes.representatives().len() });
     }
-    let projection = options.cluster.as_ref().filter(|_| options.projection).map(|options| {
-        projection::project(rows.view(), classes.representatives(), classes.class_of(), options.seed)
-    });
+    let projection =
+        options.cluster.as_ref().filter(|_| options.projection).map(|options| {
+            projection::project(rows.view(), classes.representatives(), classes.class_of(), options.seed)
+        });
     let duplicates = match (collected.duplicates, &options.duplicate) {
         (Some((tables, groups)), Some(options)) => {
             let mut pairs = Vec::new();
             tables.iter().try_for_each(|batch| add_pairs(batch, n, &mut pairs)).ok_or_else(|| wrong("pairs"))?;
-            if groups.iter().flat_map(|group| group.members.iter().chain([&group.representative])).any(|&i| i as usize >= n) {
+            if groups
+                .iter()
+                .flat_map(|group| group.members.iter().chain([&group.representative]))
+                .any(|&i| i as usize >= n)
+            {
                 return Err(wrong("groups"));
             }
             let compared = Passages {
@@ -173,8 +179,11 @@ fn with_all_documents(places: Places, all: Vec<(String, String, String)>) -> Pla
     if all.is_empty() {
         return Places { documents, passages };
     }
-    let number: HashMap<(&str, &str), usize> =
-        documents.iter().enumerate().map(|(i, document)| ((document.source.as_str(), document.name.as_str()), i)).collect();
+    let number: HashMap<(&str, &str), usize> = documents
+        .iter()
+        .enumerate()
+        .map(|(i, document)| ((document.source.as_str(), document.name.as_str()), i))
+        .collect();
     let old_numbers: Vec<Option<usize>> =
         all.iter().map(|(source, name, _)| number.get(&(source.as_str(), name.as_str())).copied()).collect();
     let mut new_number = vec![None; documents.len()];
@@ -184,7 +193,9 @@ fn with_all_documents(places: Places, all: Vec<(String, String, String)>) -> Pla
         }
     });
     // Only if each passage's document is among them.
-    let Some(new_number) = new_number.into_iter().collect::<Option<Vec<u32>>>() else { return Places { documents, passages } };
+    let Some(new_number) = new_number.into_iter().collect::<Option<Vec<u32>>>() else {
+        return Places { documents, passages };
+    };
     let mut texts: Vec<Option<String>> = documents.into_iter().map(|document| Some(document.text)).collect();
     let document = |((source, name, metadata), old): ((String, String, String), Option<usize>)| Document {
         text: old.and_then(|old| texts[old].take()).unwrap_or_default(),

@@ -205,10 +205,7 @@ fn shown<'a>(report: &'a Report, ids: &'a [u32]) -> PageJson<'a> {
         clustering: report.clustering.as_ref().map(clustering),
         themes: themes(report, place),
         broader_themes: broader_themes(report),
-        groups: Share {
-            shown: groups.as_ref().map_or(0, Vec::len),
-            of: counts.n_groups,
-        },
+        groups: Share { shown: groups.as_ref().map_or(0, Vec::len), of: counts.n_groups },
         duplicate_groups: groups,
         shared: shared(report, &sources),
         passages: Passages {

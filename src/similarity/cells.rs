@@ -54,7 +54,8 @@ impl Cells {
     /// The cells that `(n, dim)` unit rows are at home in.
     #[must_use]
     pub fn homes(&self, rows: ArrayView2<f32>) -> Vec<u32> {
-        let home = |cosines: ArrayView2<f32>| cosines.outer_iter().map(|of_row| home(of_row) as u32).collect::<Vec<_>>();
+        let home =
+            |cosines: ArrayView2<f32>| cosines.outer_iter().map(|of_row| home(of_row) as u32).collect::<Vec<_>>();
         blocks(rows).into_par_iter().flat_map_iter(|block| home(self.cosines(block).view())).collect()
     }
 

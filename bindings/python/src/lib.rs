@@ -39,8 +39,8 @@ mod _refrain {
     mod spark {
         #[pymodule_export]
         use crate::spark::{
-            Cells, FirstFit, Pass, Reader, candidates, collected, compared, cosines, digests, dots, fit_first, fit_keys, groups,
-            joined, moved, placed, postings, rarity, row_keys, within,
+            Cells, FirstFit, Pass, Reader, candidates, check, collected, compared, cosines, digests, dots, fit_first,
+            fit_keys, groups, joined, moved, placed, postings, rarity, row_keys, within,
         };
     }
 

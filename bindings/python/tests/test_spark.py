@@ -6,6 +6,7 @@ What is held against it is the report that the same wheel makes on one machine.
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -195,6 +196,15 @@ def test_errors_are_the_command_lines(spark: SparkSession, tmp_path: Path) -> No
     with pytest.raises(refrain.OptionError, match="--text-column: found nothing, expected one of"):
         pq.write_table(pa.table({"text": ["a"]}), tmp_path / "t.parquet")
         refrain_spark.duplicates(spark, str(tmp_path / "t.parquet"), str(tmp_path / "out"), text_column="nothing")
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "refrain.spark", "duplicates", "--master", "local[2]", "--partitions", "2"]
+    typed = ["--input", SEEDS, "--output", str(tmp_path / "out"), "--kinds", "exact,near"]
+    run = subprocess.run([*command, *typed], capture_output=True, text=True, check=True)
+    assert "pairs: 20 exact" in run.stdout and (tmp_path / "out" / "report.html").is_file()
+    wrong = subprocess.run([*command, *typed, "--threshold", "2"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "--threshold" in wrong.stderr
 
 
 def test_another_version_on_a_worker_is_said(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:

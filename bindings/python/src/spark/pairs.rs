@@ -9,7 +9,8 @@ use crate::{capsule, options};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int64Type};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Int32Array, Int64Array, ListArray, RecordBatch,
+    StringArray,
 };
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -165,7 +166,9 @@ impl Cells {
         let stays = py.detach(|| self.0.stays(vectors, threshold));
         let (mut row, mut cell, mut is_home) = (vec![], vec![], vec![]);
         for (i, stay) in (0i32..).zip(stays) {
-            for (at, home) in std::iter::once((stay.home, true)).chain(stay.visits.into_iter().map(|cell| (cell, false))) {
+            for (at, home) in
+                std::iter::once((stay.home, true)).chain(stay.visits.into_iter().map(|cell| (cell, false)))
+            {
                 row.push(i);
                 cell.push(at.cast_signed());
                 is_home.push(home);
@@ -228,7 +231,8 @@ fn found_groups(batches: &[ArrayRef], min_group: usize) -> Option<Vec<FoundGroup
     let mut pairs = Vec::new();
     // The passages in their order: their text's id and their source; and the words of texts.
     let (mut passages, mut words): (HashMap<i64, (i64, i64)>, HashMap<i64, &str>) = Default::default();
-    let batches: Vec<RecordBatch> = batches.iter().map(|batch| batch.as_struct_opt().map(RecordBatch::from)).collect::<Option<_>>()?;
+    let batches: Vec<RecordBatch> =
+        batches.iter().map(|batch| batch.as_struct_opt().map(RecordBatch::from)).collect::<Option<_>>()?;
     for batch in &batches {
         let long = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
         let float = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Float32Type>();
@@ -304,15 +308,17 @@ fn found_groups(batches: &[ArrayRef], min_group: usize) -> Option<Vec<FoundGroup
 }
 
 fn found_table(found: &[FoundGroup]) -> Result<RecordBatch, arrow_schema::ArrowError> {
-    let figure = |of: fn(&FoundGroup) -> Option<f32>| -> ArrayRef {
-        Arc::new(found.iter().map(of).collect::<Float32Array>())
-    };
+    let figure =
+        |of: fn(&FoundGroup) -> Option<f32>| -> ArrayRef { Arc::new(found.iter().map(of).collect::<Float32Array>()) };
     let members = found.iter().map(|found| Some(found.members.iter().copied().map(Some)));
     let kinds = found.iter().map(|found| found.group.kind.name());
     let across = found.iter().map(|found| Some(found.group.across_sources));
     table(
         vec![
-            ("representative", Arc::new(Int64Array::from_iter_values(found.iter().map(|found| found.representative))) as _),
+            (
+                "representative",
+                Arc::new(Int64Array::from_iter_values(found.iter().map(|found| found.representative))) as _,
+            ),
             ("members", Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(members))),
             ("kind", Arc::new(StringArray::from_iter_values(kinds))),
             ("n_pairs", longs(found.iter().map(|found| found.group.n_pairs as u64))),

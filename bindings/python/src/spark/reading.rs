@@ -48,7 +48,8 @@ impl Reader {
             let mut found = Found::default();
             for ((name, source), bytes) in names.all().into_iter().zip(sources.all()).zip(contents) {
                 let input = Input::named(name).in_source(source);
-                let (documents, warnings) = document::parse(&input, &Bytes::copy_from_slice(bytes), &self.options.document);
+                let (documents, warnings) =
+                    document::parse(&input, &Bytes::copy_from_slice(bytes), &self.options.document);
                 found.add(name, source, 0, &documents, self.cut(&documents), warnings);
                 found.add_documents(name, &documents);
             }
@@ -181,7 +182,9 @@ impl Found {
         let number = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
         let n_bytes: usize = self.text.iter().flatten().map(String::len).sum();
         if i32::try_from(n_bytes).is_err() {
-            return Err(InputError::new_err("the passages of one batch of files are more than 2 GiB; split the largest"));
+            return Err(InputError::new_err(
+                "the passages of one batch of files are more than 2 GiB; split the largest",
+            ));
         }
         let columns = vec![
             ("input", text(self.input)),

@@ -17,11 +17,18 @@ use refrain::report::Counts;
 use refrain::report::collected::{Collected, model, remarks, report};
 use std::sync::Arc;
 
+const GROUPS: [options::Group; 4] = [options::engine, options::input, options::clusters, options::duplicates];
+
+/// Refuses options that do not exist or are out of range, before any slow work.
+#[pyfunction]
+pub fn check(options: &Bound<PyDict>) -> PyResult<()> {
+    options::over_defaults(options, &GROUPS)?.check().map_err(|e| raised(&e))
+}
+
 /// The report of these findings. `found` holds what is named below; `options` are those of the command line.
 #[pyfunction]
 pub fn collected(py: Python, found: &Bound<PyDict>, options: &Bound<PyDict>) -> PyResult<Report> {
-    let groups = [options::engine, options::input, options::clusters, options::duplicates];
-    let mut options = options::over_defaults(options, &groups)?;
+    let mut options = options::over_defaults(options, &GROUPS)?;
     let given = |name: &str| found.get_item(name).map(|value| value.filter(|value| !value.is_none()));
     let wanted = |name: &str| given(name)?.ok_or_else(|| InputError::new_err(format!("{name} is missing")));
     let number = |name: &str| wanted(name)?.extract::<usize>();
@@ -31,7 +38,8 @@ pub fn collected(py: Python, found: &Bound<PyDict>, options: &Bound<PyDict>) -> 
     let passages = batches("passages")?.unwrap_or_default();
     let n: usize = passages.iter().map(RecordBatch::num_rows).sum();
     let vectors = given("rows")?.map(|vectors| vectors.extract::<PyReadonlyArray2<f32>>()).transpose()?;
-    let vectors = vectors.as_ref().map(rows).transpose()?.map_or_else(|| Array2::zeros((n, 0)), |vectors| vectors.to_owned());
+    let vectors =
+        vectors.as_ref().map(rows).transpose()?.map_or_else(|| Array2::zeros((n, 0)), |vectors| vectors.to_owned());
     let clustering = match given("centroids")? {
         Some(centroids) => {
             let (assignment, similarity) = places(&passages).ok_or_else(|| wrong("passages"))?;
@@ -127,7 +135,8 @@ fn groups_of(groups: &[RecordBatch]) -> Option<Vec<DuplicateGroup>> {
             batch.column_by_name("across_sources")?.as_boolean_opt()?,
         );
         let n_pairs = batch.column_by_name("n_pairs")?.as_primitive_opt::<Int64Type>()?;
-        let (cosine, jaccard, containment) = (float("least_cosine")?, float("least_jaccard")?, float("least_containment")?);
+        let (cosine, jaccard, containment) =
+            (float("least_cosine")?, float("least_jaccard")?, float("least_containment")?);
         for row in 0..batch.num_rows() {
             let of_row = members.value(row);
             let members = of_row.as_primitive_opt::<UInt32Type>()?;

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pyspark.sql import DataFrame, SparkSession
 
+from .._refrain import spark as steps
 from . import _clustering, _embedding, _pairs, _reading, _report
 from ._engine import VersionError, Work
 from ._files import Files
@@ -95,6 +96,7 @@ def embed(
     The columns are source, document, start, end, text, n_tokens and embedding, the numbers of a row of unit length as
     little-endian float32.
     """
+    steps.check({name: value for name, value in options.items() if value is not None})
     output = output.rstrip("/")
     work = Work(spark, f"{output}_stages", partitions)
     read = _reading.read(work, _typed(paths), dict(options))

@@ -19,8 +19,9 @@ _TEXTS_AT_ONCE, _PAIRS_AT_ONCE = 8_192, 65_536
 CELL_ROWS = 200_000
 # Rows for each centre that the cells are made from.
 _ROWS_PER_CENTRE = 64
-# Visitors of a cell that are compared with those at home at a time.
-_VISITORS = 16_384
+# Visitors of a cell are compared with those at home so many at a time, or as many as a quarter of those: each time those at home
+# are made ready again, and visitors meet each other for nothing.
+_VISITORS, _OF_HOME = 16_384, 4
 
 
 def texts_of(work: Work, passages: DataFrame) -> tuple[DataFrame, DataFrame]:
@@ -165,7 +166,8 @@ class _Cell:
             self._home.append(part)
             return
         self._waiting.append(part)
-        if sum(part.num_rows for part in self._waiting) >= _VISITORS:
+        n_home = sum(part.num_rows for part in self._home) if self._at_home is None else len(self._at_home[1])
+        if sum(part.num_rows for part in self._waiting) >= max(_VISITORS, n_home // _OF_HOME):
             yield from self.meet()
 
     def meet(self) -> Batches:

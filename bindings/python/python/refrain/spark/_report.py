@@ -55,6 +55,7 @@ def run(
     for name in _UNKNOWN:
         if options.get(name) not in (None, False):
             raise OptionError(f"--{name.replace('_', '-')}: is not there on a cluster; leave it out")
+    steps.check({name: value for name, value in options.items() if value is not None})
     output = output.rstrip("/")
     work = Work(spark, f"{output}/_stages", partitions)
     read = _reading.read(work, paths, options)
