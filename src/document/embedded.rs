@@ -9,7 +9,7 @@ use crate::{Error, Result, source::Input};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayViewMut1, Axis};
 use ndarray_npy::{ReadNpyError, ReadNpyExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -106,19 +106,30 @@ pub fn to_unit_length(rows: &mut Array2<f32>) -> std::result::Result<(), String>
             rows.ncols()
         ));
     }
-    for (i, mut row) in rows.outer_iter_mut().enumerate() {
-        let norm = row.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
-        if !norm.is_finite() {
-            return Err(format!("row {i} holds a number that is not finite; embed its text again or leave it out"));
-        }
-        if norm < 1e-12 {
-            return Err(format!("row {i} is all zeros, which has no direction; embed its text again or leave it out"));
-        }
-        // Rows of unit length stay as they are, to the bit: so a table gives the report that its
-        // documents give.
-        if (norm - 1.0).abs() > UNIT_TOLERANCE {
-            row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
-        }
+    for (i, row) in rows.outer_iter_mut().enumerate() {
+        row_to_unit_length(row)
+            .map_err(|problem| format!("row {i} {problem}; embed its text again or leave it out"))?;
+    }
+    Ok(())
+}
+
+/// The same of rows of which some may have no length: which have one. The others stay as they are.
+#[must_use]
+pub fn where_of_unit_length(rows: &mut Array2<f32>) -> Vec<bool> {
+    rows.outer_iter_mut().map(|row| row_to_unit_length(row).is_ok()).collect()
+}
+
+fn row_to_unit_length(mut row: ArrayViewMut1<f32>) -> std::result::Result<(), &'static str> {
+    let norm = row.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+    if !norm.is_finite() {
+        return Err("holds a number that is not finite");
+    }
+    if norm < 1e-12 {
+        return Err("is all zeros, which has no direction");
+    }
+    // Rows of unit length stay as they are, to the bit: so a table gives the report that its documents give.
+    if (norm - 1.0).abs() > UNIT_TOLERANCE {
+        row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
     }
     Ok(())
 }

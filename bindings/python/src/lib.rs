@@ -40,7 +40,7 @@ mod _refrain {
         #[pymodule_export]
         use crate::spark::{
             Cells, FirstFit, Pass, Reader, candidates, check, collected, compared, cosines, digests, dots, fit_first,
-            fit_keys, groups, joined, moved, placed, postings, rarity, row_keys, within,
+            fit_keys, groups, joined, moved, placed, postings, rarity, row_keys, unit_rows, within,
         };
     }
 

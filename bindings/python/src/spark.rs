@@ -8,7 +8,7 @@ mod report;
 
 pub use clusters::{FirstFit, Pass, cosines, fit_first, fit_keys, moved, placed, row_keys, within};
 pub use pairs::{Cells, candidates, compared, digests, dots, groups, joined, postings, rarity};
-pub use reading::Reader;
+pub use reading::{Reader, unit_rows};
 pub use report::{check, collected};
 
 use crate::errors::InputError;

@@ -1,16 +1,18 @@
 //! Files and rows become passages.
 
-use super::{numbers, table};
+use super::{numbers, rows, table};
 use crate::errors::{InputError, raised};
+use crate::rows::{column_out, rows_out};
 use crate::table::Table;
 use crate::texts::Texts;
 use crate::{capsule, options};
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, Int32Array, Int64Array, StringArray};
 use bytes::Bytes;
-use numpy::PyReadonlyArray1;
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use refrain::document::embedded::where_of_unit_length;
 use refrain::document::{self, Document};
 use refrain::embedding::{Model, TokenCounter};
 use refrain::passage::{self, Segmentation};
@@ -21,6 +23,14 @@ use std::sync::Arc;
 
 /// Places within a table are numbered row by row, so far apart.
 const MAX_PASSAGES_OF_ROW: i64 = 1 << 24;
+
+/// Rows as they are given, scaled to unit length; and which of them have a length.
+#[pyfunction]
+pub fn unit_rows(py: Python, vectors: PyReadonlyArray2<f32>) -> PyResult<(Py<PyArray2<f32>>, Py<PyArray1<bool>>)> {
+    let mut rows = rows(&vectors)?.to_owned();
+    let is_row = py.detach(|| where_of_unit_length(&mut rows));
+    Ok((rows_out(py, rows)?, column_out(py, is_row)))
+}
 
 /// Reads and cuts documents as the command line does, with the model's tokenizer.
 #[pyclass(frozen, module = "refrain._refrain")]

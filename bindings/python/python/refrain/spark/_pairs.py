@@ -91,8 +91,9 @@ def reworded_candidates(work: Work, rows: DataFrame, threshold: float, cell_rows
         splits=splits,
         threshold=threshold,
     )
+    # So many partitions that hardly two cells fall into one.
     n_places = sum(splits.values())
-    by_cell = sent.repartition(max(work.partitions, n_places), "cell", "split").sortWithinPartitions(
+    by_cell = sent.repartition(max(work.partitions, 8 * n_places), "cell", "split").sortWithinPartitions(
         "cell", "split", "is_visitor", "text_id"
     )
     found = mapped(by_cell, _join, "a long, b long, cosine float, n_sent long", threshold=threshold)

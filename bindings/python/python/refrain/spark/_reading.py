@@ -178,9 +178,7 @@ def _take_rows(batches: Batches, width: int) -> Batches:
         good = batch.filter(is_good)
         given = good["embedding"]
         rows = vectors(given) if is_binary else numbers(given.flatten()).reshape(good.num_rows, width)
-        norms = np.linalg.norm(rows.astype(np.float64), axis=1)
-        is_row = np.isfinite(norms) & (norms > 0)
-        scaled = (rows[is_row] / norms[is_row, None]).astype(np.float32)
+        scaled, is_row = steps.unit_rows(rows)
         taken, zeros = good.filter(pa.array(is_row)), np.zeros(int(is_row.sum()), np.int64)
         found = {
             "input": taken["input"],
@@ -196,7 +194,7 @@ def _take_rows(batches: Batches, width: int) -> Batches:
             "n_split": zeros,
             "warnings": pa.nulls(len(zeros), pa.string()),
             "metadata": pa.nulls(len(zeros), pa.string()),
-            "embedding": binary(scaled),
+            "embedding": binary(scaled[is_row]),
         }
         yield pa.RecordBatch.from_pydict(found)
         for bad in (batch.filter(pc.invert(is_good)), good.filter(pa.array(~is_row))):
