@@ -292,6 +292,7 @@ mod tests {
     use super::*;
     use crate::similarity::tests::unit_rows;
     use linfa::prelude::*;
+    use ndarray::ArrayBase;
     use proptest::prelude::*;
 
     /// Lloyd's iteration over rows that are divided among so many parts.
@@ -308,7 +309,7 @@ mod tests {
                             rows.select(Axis(0), some).view(),
                             &keys,
                             centroids.view(),
-                            before.as_ref().map(|b| b.view()),
+                            before.as_ref().map(ArrayBase::view),
                         );
                     }
                     pass

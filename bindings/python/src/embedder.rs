@@ -1,4 +1,5 @@
 //! `refrain.Embedder`.
+#![expect(clippy::needless_pass_by_value, reason = "what Python hands over is owned")]
 
 use crate::texts::Texts;
 use crate::{errors, interrupt, options, rows};

@@ -1,5 +1,6 @@
 //! What `refrain.spark` runs on a cluster's machines, each on the part of the data that it has. The steps are the
 //! library's `apart` modules; here Arrow columns and NumPy arrays become what they take.
+#![expect(clippy::needless_pass_by_value, reason = "what Python hands over is owned")]
 
 mod clusters;
 mod pairs;

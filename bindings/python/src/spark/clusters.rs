@@ -7,6 +7,7 @@ use crate::rows::{column_out, rows_out};
 use crate::table::Table;
 use crate::texts::Texts;
 use arrow_array::{Float32Array, Int32Array};
+use ndarray::ArrayBase;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -62,7 +63,7 @@ pub fn fit_first(
 pub struct Pass {
     centroids: ndarray::Array2<f32>,
     before: Option<ndarray::Array2<f32>>,
-    pass: apart::Pass,
+    sums: apart::Pass,
 }
 
 #[pymethods]
@@ -76,19 +77,19 @@ impl Pass {
     fn new(centroids: PyReadonlyArray2<f32>, before: Option<PyReadonlyArray2<f32>>) -> PyResult<Self> {
         let centroids = rows(&centroids)?.to_owned();
         let before = before.as_ref().map(rows).transpose()?.map(|before| before.to_owned());
-        Ok(Self { pass: apart::Pass::new(centroids.dim()), centroids, before })
+        Ok(Self { sums: apart::Pass::new(centroids.dim()), centroids, before })
     }
 
     fn add(&mut self, py: Python, vectors: PyReadonlyArray2<f32>, keys: PyReadonlyArray1<i64>) -> PyResult<()> {
         let vectors = rows(&vectors)?;
         let keys: Vec<u64> = numbers(&keys)?.iter().map(|&key| signed(key.cast_unsigned()).cast_unsigned()).collect();
-        let Self { centroids, before, pass } = self;
-        py.detach(|| pass.add(vectors, &keys, centroids.view(), before.as_ref().map(|before| before.view())));
+        let Self { centroids, before, sums } = self;
+        py.detach(|| sums.add(vectors, &keys, centroids.view(), before.as_ref().map(ArrayBase::view)));
         Ok(())
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.pass.to_bytes())
+        PyBytes::new(py, &self.sums.to_bytes())
     }
 }
 

@@ -44,7 +44,7 @@ pub fn digests(py: Python, texts: Texts) -> PyResult<Table> {
 
 /// How rare shingles are in a sample of texts.
 #[pyfunction]
-pub fn rarity<'py>(py: Python<'py>, texts: Texts) -> Bound<'py, PyBytes> {
+pub fn rarity(py: Python<'_>, texts: Texts) -> Bound<'_, PyBytes> {
     let rarity = py.detach(|| ShingleRarity::of_sample(&texts.all()));
     PyBytes::new(py, rarity.as_bytes())
 }
@@ -230,7 +230,8 @@ struct FoundGroup {
 fn found_groups(batches: &[ArrayRef], min_group: usize) -> Option<Vec<FoundGroup>> {
     let mut pairs = Vec::new();
     // The passages in their order: their text's id and their source; and the words of texts.
-    let (mut passages, mut words): (HashMap<i64, (i64, i64)>, HashMap<i64, &str>) = Default::default();
+    let mut passages: HashMap<i64, (i64, i64)> = HashMap::new();
+    let mut words: HashMap<i64, &str> = HashMap::new();
     let batches: Vec<RecordBatch> =
         batches.iter().map(|batch| batch.as_struct_opt().map(RecordBatch::from)).collect::<Option<_>>()?;
     for batch in &batches {

@@ -24,9 +24,11 @@ use std::sync::Arc;
 /// Places within a table are numbered row by row, so far apart.
 const MAX_PASSAGES_OF_ROW: i64 = 1 << 24;
 
+type Scaled = (Py<PyArray2<f32>>, Py<PyArray1<bool>>);
+
 /// Rows as they are given, scaled to unit length; and which of them have a length.
 #[pyfunction]
-pub fn unit_rows(py: Python, vectors: PyReadonlyArray2<f32>) -> PyResult<(Py<PyArray2<f32>>, Py<PyArray1<bool>>)> {
+pub fn unit_rows(py: Python, vectors: PyReadonlyArray2<f32>) -> PyResult<Scaled> {
     let mut rows = rows(&vectors)?.to_owned();
     let is_row = py.detach(|| where_of_unit_length(&mut rows));
     Ok((rows_out(py, rows)?, column_out(py, is_row)))
