@@ -182,9 +182,11 @@ def test_a_bad_row_costs_itself(spark: SparkSession, tmp_path: Path) -> None:
 
 
 def test_what_was_embedded_is_taken_as_it_is(spark: SparkSession, report: refrain.Report, tmp_path: Path) -> None:
-    embedded = refrain_spark.embed(spark, SEEDS, str(tmp_path / "rows.parquet"))
+    embedded = refrain_spark.embed(spark, SEEDS, str(tmp_path / "rows"))
     assert embedded.count() == len(report.passages)
-    run = refrain_spark.report(spark, str(tmp_path / "rows.parquet"), str(tmp_path / "out"), source_column="source")
+    run = refrain_spark.report(
+        spark, str(tmp_path / "rows" / "embedded.parquet"), str(tmp_path / "out"), source_column="source"
+    )
     assert {pair[:3] for pair in pairs_of(run.pairs.toArrow())} == {pair[:3] for pair in pairs_of(report.duplicates)}
 
 
@@ -193,6 +195,13 @@ def test_errors_are_the_command_lines(spark: SparkSession, tmp_path: Path) -> No
         refrain_spark.duplicates(spark, "no/such/folder", str(tmp_path / "out"))
     with pytest.raises(refrain.OptionError, match="--across-sources"):
         refrain_spark.duplicates(spark, SEEDS, str(tmp_path / "out"), across_sources=True)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("text")
+    for run in (refrain_spark.report, refrain_spark.embed):
+        with pytest.raises(refrain.OutputError, match="is not a refrain report, so it is not replaced"):
+            run(spark, SEEDS, str(tmp_path / "thesis"))
+    with pytest.raises(refrain.OptionError, match="--threshold"):
+        refrain_spark.duplicates(spark, SEEDS, str(tmp_path / "out"), threshold=2)
     with pytest.raises(refrain.OptionError, match="--text-column: found nothing, expected one of"):
         pq.write_table(pa.table({"text": ["a"]}), tmp_path / "t.parquet")
         refrain_spark.duplicates(spark, str(tmp_path / "t.parquet"), str(tmp_path / "out"), text_column="nothing")

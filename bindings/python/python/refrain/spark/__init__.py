@@ -24,7 +24,7 @@ from pyspark.sql import DataFrame, SparkSession
 from .._refrain import spark as steps
 from . import _clustering, _embedding, _pairs, _reading, _report
 from ._engine import VersionError, Work
-from ._files import Files
+from ._files import STAGES, Files
 from ._report import Run
 
 if TYPE_CHECKING:
@@ -91,19 +91,21 @@ def embed(
     partitions: int | None = None,
     **options: "Unpack[ReportOptions]",
 ) -> DataFrame:
-    """The passages with their embeddings, written to `output` as Parquet, which `report` takes as input.
+    """The passages with their embeddings, in `output`/embedded.parquet, which `report` takes as input.
 
     The columns are source, document, start, end, text, n_tokens and embedding, the numbers of a row of unit length as
     little-endian float32.
     """
     steps.check({name: value for name, value in options.items() if value is not None})
     output = output.rstrip("/")
-    work = Work(spark, f"{output}_stages", partitions)
+    files = Files(spark)
+    files.claim(output)
+    work = Work(spark, f"{output}/{STAGES}", partitions)
     read = _reading.read(work, _typed(paths), dict(options))
     embedded = _embedding.embed(work, read.passages, dict(options)).select("passage_id", "embedding")
     found = read.passages.join(embedded, "passage_id").orderBy("passage_id").drop("passage_id")
-    written = work.stage("embedded", found, at=output)
-    Files(spark).delete(work.folder)
+    written = work.stage("embedded.parquet", found, at=f"{output}/embedded.parquet")
+    files.delete(work.folder)
     return written
 
 

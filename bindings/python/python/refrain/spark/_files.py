@@ -5,7 +5,10 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from .. import InputError
+from .. import InputError, OutputError
+
+# Where in the output folder a run keeps the tables of its stages.
+STAGES = "_stages"
 
 
 class Files:
@@ -32,6 +35,15 @@ class Files:
     def is_file(self, typed: str) -> bool:
         path, system = self._opened(typed)
         return bool(system.isFile(path))
+
+    def claim(self, folder: str) -> None:
+        """Refuses a folder that holds anything but a report, or what a run that died has left of one."""
+        path, system = self._opened(folder)
+        if not system.exists(path):
+            return
+        names = {status.getPath().getName() for status in system.listStatus(path)}
+        if system.isFile(path) or (names and not names & {"report.json", STAGES}):
+            raise OutputError(f"{folder}: exists and is not a refrain report, so it is not replaced; choose another folder")
 
     def put(self, local: Path, folder: str) -> None:
         """Copies a file of the driver's into a folder, in place of one of that name."""

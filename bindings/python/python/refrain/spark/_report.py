@@ -14,7 +14,7 @@ from .. import OptionError, Report
 from .._refrain import spark as steps
 from . import _clustering, _embedding, _groups, _pairs, _reading
 from ._engine import Work, collected, only, vectors
-from ._files import Files
+from ._files import STAGES, Files
 
 KINDS = ["exact", "near", "excerpt", "reworded"]
 # Passages that the report shows: all, or so many.
@@ -57,7 +57,9 @@ def run(
             raise OptionError(f"--{name.replace('_', '-')}: is not there on a cluster; leave it out")
     steps.check({name: value for name, value in options.items() if value is not None})
     output = output.rstrip("/")
-    work = Work(spark, f"{output}/_stages", partitions)
+    files = Files(spark)
+    files.claim(output)
+    work = Work(spark, f"{output}/{STAGES}", partitions)
     read = _reading.read(work, paths, options)
     kinds = list(options.get("kinds") or KINDS) if duplicates else []
     threshold = options.get("threshold") or 0.9
@@ -91,6 +93,8 @@ def run(
     if duplicates:
         pairs = _pairs.of_passages(work, text_pairs, members, rows, kinds, name="pairs")
         groups = _groups.grouped(work, "groups", pairs, sides, options.get("min_group") or 2)
+    # From here on an older report in the folder is no longer whole, and is not to be taken for one.
+    files.delete(f"{output}/report.json")
     described = _described(passages, clusters, groups)
     described = work.stage("passages.parquet", described, at=f"{output}/passages.parquet")
     if pairs is not None and groups is not None:
@@ -101,7 +105,6 @@ def run(
     if clusters is not None:
         found = pa.table(report.themes)
         work.stage("themes.parquet", spark.createDataFrame(_signed(found)), at=f"{output}/themes.parquet")
-    files = Files(spark)
     _write(files, report, output)
     files.delete(work.folder)
     return Run(report, described, pairs, groups, figures)
