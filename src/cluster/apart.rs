@@ -341,7 +341,8 @@ mod tests {
             let (whole, n_iterations) = by_parts(&rows, &starts, 1);
             let (parts, of_parts) = by_parts(&rows, &starts, n_parts);
             prop_assert_eq!((&whole, n_iterations), (&parts, of_parts));
-            let params = KMeansParams::new(k).init(Init::Given(starts)).check().unwrap();
+            // Of all rows, not of a sample.
+            let params = KMeansParams::new(k).init(Init::Given(starts)).train_per_cluster(n).check().unwrap();
             let model = params.fit(&DatasetBase::from(rows.clone())).unwrap();
             prop_assert!((&model.centroids - &whole).iter().all(|d| d.abs() < 1e-5));
             prop_assert_eq!(model.n_iterations, n_iterations);
