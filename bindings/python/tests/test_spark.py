@@ -200,6 +200,8 @@ def test_errors_are_the_command_lines(spark: SparkSession, tmp_path: Path) -> No
     for run in (refrain_spark.report, refrain_spark.embed):
         with pytest.raises(refrain.OutputError, match="is not a refrain report, so it is not replaced"):
             run(spark, SEEDS, str(tmp_path / "thesis"))
+    with pytest.raises(refrain.OptionError, match="--outliers"):
+        refrain_spark.themes(spark, SEEDS, str(tmp_path / "out"), outliers=0.05)
     with pytest.raises(refrain.OptionError, match="--threshold"):
         refrain_spark.duplicates(spark, SEEDS, str(tmp_path / "out"), threshold=2)
     with pytest.raises(refrain.OptionError, match="--text-column: found nothing, expected one of"):

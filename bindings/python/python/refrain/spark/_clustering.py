@@ -9,7 +9,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from .. import OptionError
 from .._refrain import spark as steps
 from ._engine import Batches, Work, batches_of, collected, mapped, numbers, only, vectors
 
@@ -30,8 +29,6 @@ class Clusters:
     n_iterations: int
     fit: Any
     """The fit on the driver, with the criterion over k; None if it was not made."""
-    n_texts: int
-    """Texts that count."""
 
 
 def cluster(
@@ -49,10 +46,6 @@ def cluster(
     `driver_rows`, the driver makes it, by the very same function; else the driver's is where Lloyd's iteration begins that
     all workers share, a pass over the rows for each.
     """
-    if isinstance(options.get("outliers"), float):
-        raise OptionError("--outliers: found a share, expected none: on a cluster outliers are those beyond Tukey's fences")
-    if options.get("algorithm") not in (None, "lloyd"):
-        raise OptionError(f"--algorithm: found {options['algorithm']}, expected lloyd")
     given = {
         name: options[name]
         for name in ("k", "init", "restarts", "max_iterations", "train_per_cluster", "seed")
@@ -86,7 +79,7 @@ def cluster(
         centroids, more = _lloyd(work, work.stage("training", sample), n_fitted, centroids, most)
         n_iterations += more
     found = _assigned(work, keyed, rows, members, centroids)
-    return Clusters(*found, n_iterations, fit, n)
+    return Clusters(*found, n_iterations, fit)
 
 
 def _n_fitted(n: int, n_clusters: int, given: dict[str, Any]) -> int:

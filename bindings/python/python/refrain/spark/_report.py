@@ -21,7 +21,7 @@ KINDS = ["exact", "near", "excerpt", "reworded"]
 MAX_SHOWN = 250_000
 # Of those, exemplars are chosen from so many of each theme, and so many may be in groups.
 CENTRAL, IN_GROUPS = 50, MAX_SHOWN // 4
-_UNKNOWN = ("across_sources", "within_sources", "label_column", "max_pairs", "include", "exclude", "threads")
+_UNKNOWN = ("across_sources", "within_sources", "label_column", "max_pairs", "include", "exclude", "threads", "outliers")
 
 
 @dataclass
@@ -53,8 +53,10 @@ def run(
     options: dict[str, Any],
 ) -> Run:
     for name in _UNKNOWN:
-        if options.get(name) not in (None, False):
+        if options.get(name) is not None and options[name] is not False:
             raise OptionError(f"--{name.replace('_', '-')}: is not there on a cluster; leave it out")
+    if options.get("algorithm") not in (None, "lloyd"):
+        raise OptionError(f"--algorithm: found {options['algorithm']}, expected lloyd")
     steps.check({name: value for name, value in options.items() if value is not None})
     output = output.rstrip("/")
     files = Files(spark)
