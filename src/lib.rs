@@ -49,6 +49,8 @@ pub mod dedup;
 
 pub mod regroup;
 
+pub mod collected;
+
 pub mod bench;
 
 pub use error::{Error, Result};
@@ -66,7 +68,7 @@ use ndarray::{Array2, ArrayView2};
 use passage::{Passage, PassageOptions};
 use report::{ModelShown, Timings};
 use source::{Input, SourceOptions};
-use theme::ThemePassages;
+use theme::{ThemePassages, Themes};
 
 /// Everything that decides a run.
 #[derive(Clone, Debug)]
@@ -327,25 +329,13 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
     };
     let agreement =
         clustering.as_ref().and_then(|clustering| agreement(rows.view(), clustering, &documents, &passages));
-    let described = ThemePassages {
-        texts: &texts,
-        rows: rows.view(),
-        document_of: &document_of,
-        source_of: &source_of,
-        distinct: classes.representatives(),
-        text_of: classes.class_of(),
-    };
-    let themes = clustering.as_ref().map(|clustering| theme::describe(&described, clustering));
-    if themes.as_ref().is_some_and(|themes| themes.themes.is_empty()) {
-        warnings.push(Warning::FewPassages { n_distinct: classes.representatives().len() });
-    }
+    let themes = clustering.as_ref().map(|clustering| described(&compared, clustering, &mut warnings));
     timings.end(Stage::Clustering);
 
     let projection = match options.cluster.as_ref().filter(|_| options.projection) {
         Some(options) => {
             progress.begin(Stage::Projection, 0)?;
-            let (distinct, class_of) = (classes.representatives(), classes.class_of());
-            let projection = projection::project(rows.view(), distinct, class_of, options.seed);
+            let projection = on_map(&compared, options.seed);
             progress.finish();
             Some(projection)
         }
@@ -393,6 +383,24 @@ pub fn analyse(paths: &[String], options: &Options, progress: &dyn Progress) -> 
         whole: None,
         timings,
     })
+}
+
+/// The themes that clusters of passages are, each different text counting once; that there are none is a warning.
+fn described(passages: &Passages, clustering: &Clustering, warnings: &mut Vec<Warning>) -> Themes {
+    let Passages { texts, rows, classes, source_of, document_of, .. } = *passages;
+    let (distinct, text_of) = (classes.representatives(), classes.class_of());
+    let passages = ThemePassages { texts, rows, document_of, source_of, distinct, text_of };
+    let themes = theme::describe(&passages, clustering);
+    if themes.themes.is_empty() {
+        warnings.push(Warning::FewPassages { n_distinct: distinct.len() });
+    }
+    themes
+}
+
+/// `(n, 2)`: the passages on a map.
+fn on_map(passages: &Passages, seed: u64) -> Array2<f32> {
+    let classes = passages.classes;
+    projection::project(passages.rows, classes.representatives(), classes.class_of(), seed)
 }
 
 /// How well the clusters agree with the labels of the passages' documents. An outlier counts with the

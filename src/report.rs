@@ -1,7 +1,6 @@
 //! What a run found, as plain data, and the files that show it: one module per format. Nothing is
 //! computed here but places, counts and rounding.
 
-pub mod collected;
 mod csv;
 mod dedup;
 mod embeddings;
@@ -13,6 +12,7 @@ mod preview;
 mod read;
 mod run;
 mod scratch;
+pub mod sent;
 pub mod tables;
 mod terminal;
 
@@ -22,6 +22,7 @@ pub use folder::ReportFolder;
 pub use json::write_json;
 pub use preview::{write_preview, write_preview_json};
 pub use read::read_report;
+pub(crate) use read::{Places, add_pairs};
 pub use run::Timings;
 pub(crate) use run::peak_memory_bytes;
 pub use terminal::write_summary;

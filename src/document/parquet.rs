@@ -1,7 +1,7 @@
 //! Parquet tables of texts: a row a document. They are read and written batch by batch.
 
 use super::table::{Roles, RowEdit, Rows};
-use super::{Columns, Document, Limits};
+use super::{Columns, Document, DocumentOptions, Limits};
 use crate::Warning;
 use crate::source::Input;
 use arrow_array::cast::AsArray;
@@ -54,7 +54,7 @@ pub(super) fn extract(
     let wanted = roles.columns();
     let text_type = builder.schema().field(roles.text).data_type();
     if !is_text(text_type) {
-        return Err(format!("its text column holds {text_type}; expected text"));
+        return Err(not_text(text_type));
     }
     // Projected columns keep their order, so a column's place among them is its rank.
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
@@ -76,6 +76,48 @@ pub(super) fn extract(
         }
     }
     Ok(rows.end(names, warnings))
+}
+
+/// The names of the columns that a table's documents are made of.
+///
+/// # Errors
+/// Which column is missing, and which there are.
+pub fn columns_wanted<'a>(names: &[&'a str], columns: &Columns) -> Result<Vec<&'a str>, String> {
+    Ok(Roles::of(names, columns)?.columns().into_iter().map(|column| names[column]).collect())
+}
+
+/// The documents of rows of a table that was opened elsewhere, whose numbers in it (from 1) are given. What is wrong
+/// with a row costs the row.
+///
+/// # Errors
+/// Why the batch is none of a table with a text.
+///
+/// # Panics
+/// If there is not a number for each row.
+pub fn rows_of_batch(
+    input: &Input,
+    batch: &RecordBatch,
+    numbers: &[usize],
+    options: &DocumentOptions,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Document>, String> {
+    assert_eq!(batch.num_rows(), numbers.len(), "a number for each row");
+    let schema = batch.schema();
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let roles = Roles::of(&names, &options.columns)?;
+    let text_type = batch.column(roles.text).data_type();
+    if !is_text(text_type) {
+        return Err(not_text(text_type));
+    }
+    let mut rows = Rows::new(input, &options.columns, &options.limits);
+    for (i, &number) in numbers.iter().enumerate() {
+        rows.push(roles.row(number, &|column| cell(batch.column(column), i)));
+    }
+    Ok(rows.end(names.into_iter().map(str::to_owned).collect(), warnings))
+}
+
+fn not_text(found: &DataType) -> String {
+    format!("its text column holds {found}; expected text")
 }
 
 fn is_text(kind: &DataType) -> bool {

@@ -159,7 +159,7 @@ fn read_passages(path: &Path, json: &Value) -> Read<(Vec<Document>, Vec<Passage>
 
 /// Passages put back into documents, which hold what is known of their texts.
 #[derive(Default)]
-pub(super) struct Places {
+pub(crate) struct Places {
     pub documents: Vec<Document>,
     pub passages: Vec<Passage>,
 }
@@ -214,7 +214,7 @@ fn read_pairs(path: &Path, n_passages: usize) -> Read<Vec<DuplicatePair>> {
 }
 
 /// Adds rows of `tables::pairs`; none if they are no such rows.
-pub(super) fn add_pairs(batch: &RecordBatch, n_passages: usize, pairs: &mut Vec<DuplicatePair>) -> Option<()> {
+pub(crate) fn add_pairs(batch: &RecordBatch, n_passages: usize, pairs: &mut Vec<DuplicatePair>) -> Option<()> {
     let id = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<UInt32Type>();
     let figure = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Float32Type>();
     let kinds = batch.column_by_name("kind")?.as_string_opt::<i32>()?;

@@ -7,7 +7,7 @@ use numpy::{PyArray2, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use refrain::embedding::{self, Model, Runtime};
-use refrain::report::{ModelShown, collected};
+use refrain::report::{ModelShown, sent};
 use std::sync::{Arc, Mutex, PoisonError};
 
 #[pyclass(frozen, module = "refrain._refrain")]
@@ -59,6 +59,6 @@ impl Embedder {
             let made_by = ModelShown::of(embedder.model(), &embedded);
             Ok((embedded, made_by, warnings))
         })?;
-        Ok((rows::rows_out(py, embedded.rows)?, collected::sent(&made_by), collected::remark(&warnings)))
+        Ok((rows::rows_out(py, embedded.rows)?, sent::of_model(&made_by), sent::of_warnings(&warnings)))
     }
 }

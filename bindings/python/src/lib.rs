@@ -39,8 +39,8 @@ mod _refrain {
     mod spark {
         #[pymodule_export]
         use crate::spark::{
-            Cells, FirstFit, Pass, Reader, candidates, check, collected, compared, cosines, digests, dots, fit_first,
-            fit_keys, groups, joined, moved, placed, postings, rarity, row_keys, unit_rows, within,
+            Cells, FirstFit, Pass, Reader, candidates, collected, compared, cosines, decided, digests, dots, fit_first,
+            fit_keys, groups, joined, moved, placed, postings, rarity, row_keys, table_columns, unit_rows, within,
         };
     }
 

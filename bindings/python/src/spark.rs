@@ -9,14 +9,22 @@ mod report;
 
 pub use clusters::{FirstFit, Pass, cosines, fit_first, fit_keys, moved, placed, row_keys, within};
 pub use pairs::{Cells, candidates, compared, digests, dots, groups, joined, postings, rarity};
-pub use reading::{Reader, unit_rows};
-pub use report::{check, collected};
+pub use reading::{Reader, table_columns, unit_rows};
+pub use report::{collected, decided};
 
 use crate::errors::InputError;
+use crate::options;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use refrain::Options;
+
+/// The options that are given, of whatever a run needs: each step takes all and reads its own.
+fn options(given: &Bound<PyDict>) -> PyResult<Options> {
+    options::over_defaults(given, &[options::engine, options::input, options::clusters, options::duplicates])
+}
 
 /// The numbers of an array of one dimension.
 fn numbers<'a, T: Element>(array: &'a PyReadonlyArray1<T>) -> PyResult<&'a [T]> {

@@ -2,12 +2,13 @@
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchIterator};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use refrain::report::tables::BATCH_ROWS;
 use std::ops::Range;
+use std::sync::Arc;
 
 #[pyclass(frozen, module = "refrain")]
 pub struct Table {
@@ -22,6 +23,12 @@ impl Table {
         let schema = batch(0..0).map_err(failed)?.schema();
         let batches = (0..n).step_by(BATCH_ROWS).map(of_rows).collect::<Result<_, _>>().map_err(failed)?;
         Ok(Self { schema, batches })
+    }
+
+    /// A table of batches of one schema, at least one.
+    pub fn of_batches(batches: Vec<RecordBatch>) -> Self {
+        let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+        Self { schema, batches }
     }
 
     /// A table of one batch.

@@ -78,7 +78,12 @@ def pairs_of(table: Any) -> set[tuple[Any, ...]]:
 
 
 def assert_same(run: refrain_spark.Run, report: refrain.Report) -> None:
-    """The same passages, themes, pairs and groups."""
+    """The same passages, themes, pairs and groups, and what is said of them."""
+    assert_same_tables(run, report)
+    assert str(run.report).split("Left out")[0] == str(report).split("Left out")[0]
+
+
+def assert_same_tables(run: refrain_spark.Run, report: refrain.Report) -> None:
     columns = [
         "source",
         "document",
@@ -98,7 +103,6 @@ def assert_same(run: refrain_spark.Run, report: refrain.Report) -> None:
     assert pairs_of(run.pairs.toArrow()) == pairs_of(report.duplicates)
     assert pairs_of(run.report.duplicates) == pairs_of(report.duplicates)
     assert pa.table(run.report.themes).equals(pa.table(report.themes))
-    assert str(run.report).split("Left out")[0] == str(report).split("Left out")[0]
 
 
 def test_the_same_answer_as_on_one_machine(spark: SparkSession, report: refrain.Report, tmp_path: Path) -> None:
@@ -166,7 +170,42 @@ def test_of_many_passages_the_report_shows_a_part_and_counts_all(
     expected = json.loads((tmp_path / "whole" / "report.json").read_text())["header"]["counts"]
     assert counts.pop("passages_shown") == len(run.report.passages)
     assert counts == expected
-    assert pa.table(run.report.themes)["size"].to_pylist() == pa.table(whole.themes)["size"].to_pylist()
+    for column in ("size", "n_distinct"):
+        assert pa.table(run.report.themes)[column].to_pylist() == pa.table(whole.themes)[column].to_pylist()
+    np.testing.assert_allclose(pa.table(run.report.themes)["cohesion"], pa.table(whole.themes)["cohesion"], atol=1e-6)
+    assert spark.conf.get("spark.sql.shuffle.partitions") == "4", "what is set of the session is set back"
+
+
+def test_rows_of_a_table_are_read_as_on_one_machine(spark: SparkSession, tmp_path: Path) -> None:
+    about = "A text of its own about {} and what came of it in the end"
+    texts = [
+        about.format("rivers"),
+        None,
+        f"<p>{about.format('stones')}</p><p>{about.format('markets')}</p>",
+        "short",
+        about.format("rivers"),
+    ]
+    table = pa.table(
+        {"content": texts, "key": ["a", "b", None, "d", "e"], "site": ["x", "x", None, "y", "y"], "title": ["T"] * 5}
+    )
+    (tmp_path / "tables").mkdir()
+    for name in ("one", "two"):
+        pq.write_table(table, tmp_path / "tables" / f"{name}.parquet")
+    options: dict[str, Any] = {"id_column": "key", "source_column": "site", "kinds": ["exact"]}
+    run = refrain_spark.report(spark, str(tmp_path / "tables"), str(tmp_path / "out"), **options)
+    whole = refrain.report(str(tmp_path / "tables"), **options)
+    columns = ["source", "document", "start", "end", "text", "n_tokens", "kept"]
+    found, expected = run.passages.orderBy("passage_id").toArrow(), pa.table(whole.passages)
+    assert len(found) == 8 and all(found[name].to_pylist() == expected[name].to_pylist() for name in columns)
+    shown, expected_shown = saved(run.report, tmp_path / "a"), saved(whole, tmp_path / "b")
+    assert shown["sources"] == expected_shown["sources"]
+    assert shown["header"]["counts"] == expected_shown["header"]["counts"]
+    assert sum("one.parquet" in warning for warning in run.report.warnings) == 1
+
+
+def saved(report: refrain.Report, folder: Path) -> Any:
+    report.save(folder)
+    return json.loads((folder / "report.json").read_text())
 
 
 def test_a_bad_row_costs_itself(spark: SparkSession, tmp_path: Path) -> None:
@@ -175,19 +214,17 @@ def test_a_bad_row_costs_itself(spark: SparkSession, tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": texts, "embedding": rows}), tmp_path / "rows.parquet")
     run = refrain_spark.duplicates(spark, str(tmp_path / "rows.parquet"), str(tmp_path / "out"))
     assert run.passages.count() == 3
-    assert sum("rows.parquet#" in warning and "left out" in warning for warning in run.report.warnings) == 3
-    pq.write_table(pa.table({"text": texts}), tmp_path / "texts.parquet")
-    run = refrain_spark.duplicates(spark, str(tmp_path / "texts.parquet"), str(tmp_path / "out"), kinds=["exact"])
-    assert run.pairs.count() == 2 and sum("#4: left out" in warning for warning in run.report.warnings) == 1
+    [warning] = run.report.warnings
+    assert "rows.parquet#4 and 2 rows more: left out, no text, or no embedding of 2 finite numbers" in warning
+    with pytest.raises(refrain.InputError, match="some inputs hold embeddings and others do not"):
+        refrain_spark.duplicates(spark, [str(tmp_path / "rows.parquet"), SEEDS], str(tmp_path / "out"))
 
 
 def test_what_was_embedded_is_taken_as_it_is(spark: SparkSession, report: refrain.Report, tmp_path: Path) -> None:
     embedded = refrain_spark.embed(spark, SEEDS, str(tmp_path / "rows"))
     assert embedded.count() == len(report.passages)
-    run = refrain_spark.report(
-        spark, str(tmp_path / "rows" / "embedded.parquet"), str(tmp_path / "out"), source_column="source"
-    )
-    assert {pair[:3] for pair in pairs_of(run.pairs.toArrow())} == {pair[:3] for pair in pairs_of(report.duplicates)}
+    run = refrain_spark.report(spark, str(tmp_path / "rows" / "embedded.parquet"), str(tmp_path / "out"))
+    assert_same_tables(run, report)
 
 
 def test_errors_are_the_command_lines(spark: SparkSession, tmp_path: Path) -> None:
@@ -204,7 +241,7 @@ def test_errors_are_the_command_lines(spark: SparkSession, tmp_path: Path) -> No
         refrain_spark.themes(spark, SEEDS, str(tmp_path / "out"), outliers=0.05)
     with pytest.raises(refrain.OptionError, match="--threshold"):
         refrain_spark.duplicates(spark, SEEDS, str(tmp_path / "out"), threshold=2)
-    with pytest.raises(refrain.OptionError, match="--text-column: found nothing, expected one of"):
+    with pytest.raises(refrain.InputError, match="has no column `nothing`; its columns are text"):
         pq.write_table(pa.table({"text": ["a"]}), tmp_path / "t.parquet")
         refrain_spark.duplicates(spark, str(tmp_path / "t.parquet"), str(tmp_path / "out"), text_column="nothing")
 

@@ -2,7 +2,6 @@
 
 use super::{numbers, rows, signed, table};
 use crate::errors::{InputError, raised};
-use crate::options;
 use crate::rows::{column_out, rows_out};
 use crate::table::Table;
 use crate::texts::Texts;
@@ -11,7 +10,6 @@ use ndarray::ArrayBase;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use refrain::Options;
 use refrain::cluster::{ClusterOptions, CriterionAt, Outliers, apart};
 use std::sync::Arc;
 
@@ -29,8 +27,7 @@ pub fn row_keys(py: Python, vectors: PyReadonlyArray2<f32>) -> PyResult<Py<PyArr
 }
 
 fn cluster_options(options: &Bound<PyDict>) -> PyResult<ClusterOptions> {
-    let Options { cluster, .. } = options::over_defaults(options, &[options::clusters])?;
-    let options = cluster.unwrap_or_default();
+    let options = super::options(options)?.cluster.unwrap_or_default();
     options.check().map_err(|e| raised(&e))?;
     Ok(options)
 }

@@ -1,11 +1,11 @@
 //! Pairs and groups in parts.
 
 use super::{numbers, rows, table};
+use crate::capsule;
 use crate::errors::{InputError, raised};
 use crate::rows::column_out;
 use crate::table::Table;
 use crate::texts::Texts;
-use crate::{capsule, options};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int64Type};
 use arrow_array::{
@@ -16,7 +16,6 @@ use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rayon::prelude::*;
-use refrain::Options;
 use refrain::duplicate::apart::{self, Posting};
 use refrain::duplicate::{DuplicateOptions, DuplicatePair, Kind, ShingleRarity, digest, normalised};
 use refrain::similarity::{self, Kernel};
@@ -24,8 +23,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 fn duplicate_options(options: &Bound<PyDict>) -> PyResult<DuplicateOptions> {
-    let Options { duplicate, .. } = options::over_defaults(options, &[options::duplicates])?;
-    let options = duplicate.unwrap_or_default();
+    let options = super::options(options)?.duplicate.unwrap_or_default();
     options.check().map_err(|e| raised(&e))?;
     Ok(options)
 }

@@ -1,28 +1,33 @@
 //! Files and rows become passages.
 
+use super::report::table_of;
 use super::{numbers, rows, table};
+use crate::capsule;
 use crate::errors::{InputError, raised};
 use crate::rows::{column_out, rows_out};
 use crate::table::Table;
 use crate::texts::Texts;
-use crate::{capsule, options};
 use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, Int32Array, Int64Array, StringArray};
+use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow_schema::ArrowError;
 use bytes::Bytes;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use refrain::document::embedded::where_of_unit_length;
+use refrain::document::parquet::{columns_wanted, rows_of_batch};
 use refrain::document::{self, Document};
 use refrain::embedding::{Model, TokenCounter};
-use refrain::passage::{self, Segmentation};
-use refrain::report::collected::{remark, sent_metadata};
+use refrain::passage::{self, Passage, Segmentation};
+use refrain::report::sent;
 use refrain::source::Input;
 use refrain::{Options, Silent, Warning};
 use std::sync::Arc;
 
-/// Places within a table are numbered row by row, so far apart.
-const MAX_PASSAGES_OF_ROW: i64 = 1 << 24;
+/// Places within an input are numbered document by document, so far apart.
+const PLACES_OF_DOCUMENT: i64 = 1 << 32;
+/// Bytes of text in a batch, of which an array holds twice as many.
+const MAX_BYTES: usize = 1 << 30;
 
 type Scaled = (Py<PyArray2<f32>>, Py<PyArray1<bool>>);
 
@@ -45,14 +50,13 @@ pub struct Reader {
 impl Reader {
     #[new]
     fn new(options: &Bound<PyDict>) -> PyResult<Self> {
-        let groups = [options::engine, options::input];
-        let options = options::over_defaults(options, &groups)?;
+        let options = super::options(options)?;
         let model = Model::find(&options.model, &options.runtime, &Silent).map_err(|e| raised(&e))?;
         let measure = model.token_counter().map_err(|e| raised(&e))?;
         Ok(Self { options, measure })
     }
 
-    /// The passages of files, whose contents are binary arrays. See [`Reader::passages`].
+    /// The passages of files, whose contents are binary arrays.
     fn files(&self, py: Python, names: Texts, sources: Texts, contents: &Bound<PyAny>) -> PyResult<Table> {
         let contents = capsule::arrays(contents)?.unwrap_or_default();
         py.detach(|| {
@@ -62,44 +66,61 @@ impl Reader {
                 let input = Input::named(name).in_source(source);
                 let (documents, warnings) =
                     document::parse(&input, &Bytes::copy_from_slice(bytes), &self.options.document);
-                found.add(name, source, 0, &documents, self.cut(&documents), warnings);
-                found.add_documents(name, &documents);
+                self.add(&input, &documents, warnings, &mut found)?;
             }
-            found
+            found.table()
         })
-        .table()
     }
 
-    /// The passages of a table's rows, each of which is a document of its `inputs`.
-    fn texts(
-        &self,
-        py: Python,
-        inputs: Texts,
-        names: Texts,
-        sources: Texts,
-        texts: Texts,
-        rows: PyReadonlyArray1<i64>,
-    ) -> PyResult<Table> {
-        let rows = numbers(&rows)?;
+    /// The passages of a table's rows, each of which is a document of one of the `inputs`, with the number `rows` in it.
+    fn rows(&self, py: Python, inputs: Texts, rows: PyReadonlyArray1<i64>, batch: &Bound<PyAny>) -> PyResult<Table> {
+        let rows: Vec<usize> = numbers(&rows)?.iter().map(|&row| usize::try_from(row).unwrap_or(0)).collect();
+        let batches = table_of(batch)?;
         py.detach(|| {
-            let mut found = Found::default();
-            let (inputs, names, sources, texts) = (inputs.all(), names.all(), sources.all(), texts.all());
-            for i in 0..texts.len().min(rows.len()) {
-                let (name, source) = (names[i].into(), sources[i].into());
-                let document = [Document { name, source, text: texts[i].into(), ..Document::default() }];
-                let cut = self.cut(&document);
-                found.add(inputs[i], sources[i], rows[i] * MAX_PASSAGES_OF_ROW, &document, cut, vec![]);
+            let (mut found, inputs) = (Found::default(), inputs.all());
+            let (mut inputs, mut rows) = (inputs.as_slice(), rows.as_slice());
+            for batch in &batches {
+                let mut start = 0;
+                // Rows of one input stand together.
+                while let Some(input) = inputs.first().filter(|_| start < batch.num_rows()) {
+                    let left = batch.num_rows() - start;
+                    let n = inputs.iter().take(left).take_while(|other| *other == input).count();
+                    let (input, mut warnings) = (Input::named(input), vec![]);
+                    let part = batch.slice(start, n);
+                    let documents = rows_of_batch(&input, &part, &rows[..n], &self.options.document, &mut warnings)
+                        .map_err(|reason| InputError::new_err(format!("{}: {reason}", input.name)))?;
+                    self.add(&input, &documents, warnings, &mut found)?;
+                    (inputs, rows, start) = (&inputs[n..], &rows[n..], start + n);
+                }
             }
-            found
+            found.table()
         })
-        .table()
     }
 }
 
 impl Reader {
-    fn cut(&self, documents: &[Document]) -> Segmentation {
-        passage::cut(documents, &self.measure, &self.options.passage)
+    fn add(
+        &self,
+        input: &Input,
+        documents: &[Document],
+        mut warnings: Vec<Warning>,
+        found: &mut Found,
+    ) -> PyResult<()> {
+        let Segmentation { passages, n_short, n_split, warnings: more } =
+            passage::cut(documents, &self.measure, &self.options.passage);
+        warnings.extend(more);
+        found.add(input, documents, &passages, [n_short, n_split], &warnings)
     }
+}
+
+/// The columns, of those of these names, that documents are made of.
+#[pyfunction]
+pub fn table_columns(path: &str, names: Vec<String>, options: &Bound<PyDict>) -> PyResult<Vec<String>> {
+    let options = super::options(options)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let wanted = columns_wanted(&names, &options.document.columns);
+    let wanted = wanted.map_err(|reason| InputError::new_err(format!("{path}: {reason}")))?;
+    Ok(wanted.into_iter().map(str::to_owned).collect())
 }
 
 fn values(array: &ArrayRef) -> Vec<&[u8]> {
@@ -109,10 +130,17 @@ fn values(array: &ArrayRef) -> Vec<&[u8]> {
     array.as_binary_opt::<i64>().map_or_else(Vec::new, |array| array.iter().map(Option::unwrap_or_default).collect())
 }
 
-/// Passages, a row each; and rows without a text: one for each document of a file, with its metadata, and one for each
-/// file, with what was left out of it and what was wrong with it.
+/// Passages, a row each; and rows without a text: one for each document, with its metadata, and one for each input, with
+/// what was left out of it and what was wrong with it.
 #[derive(Default)]
 struct Found {
+    columns: Columns,
+    n_bytes: usize,
+    whole: Vec<RecordBatch>,
+}
+
+#[derive(Default)]
+struct Columns {
     input: Vec<String>,
     document: Vec<String>,
     source: Vec<String>,
@@ -121,7 +149,6 @@ struct Found {
     end: Vec<i64>,
     text: Vec<Option<String>>,
     n_tokens: Vec<i32>,
-    n_documents: Vec<i64>,
     n_short: Vec<i64>,
     n_split: Vec<i64>,
     warnings: Vec<Option<String>>,
@@ -129,75 +156,83 @@ struct Found {
 }
 
 impl Found {
-    /// The places of passages begin at `first`.
     fn add(
         &mut self,
-        name: &str,
-        source: &str,
-        first: i64,
+        input: &Input,
         documents: &[Document],
-        cut: Segmentation,
-        mut warnings: Vec<Warning>,
-    ) {
-        warnings.extend(cut.warnings);
-        for (part, passage) in (first..).zip(&cut.passages) {
-            let document = &documents[passage.document as usize];
-            let place = passage.place(documents);
-            self.row(name, document, part);
-            self.start.push(place.start as i64);
-            self.end.push(place.end as i64);
-            self.text.push(Some(passage.text(documents).to_owned()));
-            self.n_tokens.push(passage.n_tokens.cast_signed());
-            self.remark([0; 3], None, None);
+        passages: &[Passage],
+        [n_short, n_split]: [usize; 2],
+        warnings: &[Warning],
+    ) -> PyResult<()> {
+        let mut passages = passages.iter().peekable();
+        for (i, document) in (0u32..).zip(documents) {
+            let first = document.row.unwrap_or(i as usize) as i64 * PLACES_OF_DOCUMENT;
+            self.columns.row(input, &document.name, &document.source, first);
+            self.columns.remark([0; 2], None, Some(sent::of_metadata(&document.metadata)));
+            for part in first.. {
+                let Some(passage) = passages.next_if(|passage| passage.document == i) else { break };
+                let (place, text) = (passage.place(documents), passage.text(documents));
+                self.columns.row(input, &document.name, &document.source, part);
+                self.columns.passage([place.start as i64, place.end as i64], text, passage.n_tokens);
+                self.n_bytes += text.len();
+                if self.n_bytes >= MAX_BYTES {
+                    self.end_batch()?;
+                }
+            }
         }
-        let whole = Document { name: name.into(), source: source.into(), ..Document::default() };
-        self.row(name, &whole, -1);
-        self.no_text();
-        let warnings = (!warnings.is_empty()).then(|| remark(&warnings));
-        self.remark([documents.len(), cut.n_short, cut.n_split], warnings, None);
+        let warnings = (!warnings.is_empty()).then(|| sent::of_warnings(warnings));
+        self.columns.row(input, &input.name, &input.source, -1);
+        self.columns.remark([n_short as i64, n_split as i64], warnings, None);
+        Ok(())
     }
 
-    /// A file's documents, in order.
-    fn add_documents(&mut self, name: &str, documents: &[Document]) {
-        for (part, document) in (0..).zip(documents) {
-            self.row(name, document, part);
-            self.no_text();
-            self.remark([0; 3], None, Some(sent_metadata(&document.metadata)));
-        }
+    fn end_batch(&mut self) -> PyResult<()> {
+        self.n_bytes = 0;
+        self.whole.push(std::mem::take(&mut self.columns).batch().map_err(|e| InputError::new_err(e.to_string()))?);
+        Ok(())
     }
 
-    fn row(&mut self, input: &str, document: &Document, part: i64) {
-        self.input.push(input.to_owned());
-        self.document.push(document.name.clone());
-        self.source.push(document.source.clone());
+    fn table(mut self) -> PyResult<Table> {
+        self.end_batch()?;
+        Ok(Table::of_batches(self.whole))
+    }
+}
+
+impl Columns {
+    /// What each row has.
+    fn row(&mut self, input: &Input, document: &str, source: &str, part: i64) {
+        self.input.push(input.name.clone());
+        self.document.push(document.to_owned());
+        self.source.push(source.to_owned());
         self.part.push(part);
     }
 
-    fn no_text(&mut self) {
+    fn passage(&mut self, [start, end]: [i64; 2], text: &str, n_tokens: u32) {
+        self.start.push(start);
+        self.end.push(end);
+        self.text.push(Some(text.to_owned()));
+        self.n_tokens.push(n_tokens.cast_signed());
+        self.n_short.push(0);
+        self.n_split.push(0);
+        self.warnings.push(None);
+        self.metadata.push(None);
+    }
+
+    fn remark(&mut self, [n_short, n_split]: [i64; 2], warnings: Option<String>, metadata: Option<String>) {
         self.start.push(0);
         self.end.push(0);
         self.text.push(None);
         self.n_tokens.push(0);
-    }
-
-    fn remark(&mut self, counts: [usize; 3], warnings: Option<String>, metadata: Option<String>) {
-        let [n_documents, n_short, n_split] = counts.map(|count| count as i64);
-        self.n_documents.push(n_documents);
         self.n_short.push(n_short);
         self.n_split.push(n_split);
         self.warnings.push(warnings);
         self.metadata.push(metadata);
     }
 
-    fn table(self) -> PyResult<Table> {
+    fn batch(self) -> Result<RecordBatch, ArrowError> {
         let text = |values: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+        let some = |values: Vec<Option<String>>| -> ArrayRef { Arc::new(StringArray::from(values)) };
         let number = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
-        let n_bytes: usize = self.text.iter().flatten().map(String::len).sum();
-        if i32::try_from(n_bytes).is_err() {
-            return Err(InputError::new_err(
-                "the passages of one batch of files are more than 2 GiB; split the largest",
-            ));
-        }
         let columns = vec![
             ("input", text(self.input)),
             ("document", text(self.document)),
@@ -205,14 +240,13 @@ impl Found {
             ("part", number(self.part)),
             ("start", number(self.start)),
             ("end", number(self.end)),
-            ("text", Arc::new(StringArray::from(self.text)) as ArrayRef),
+            ("text", some(self.text)),
             ("n_tokens", Arc::new(Int32Array::from(self.n_tokens))),
-            ("n_documents", number(self.n_documents)),
             ("n_short", number(self.n_short)),
             ("n_split", number(self.n_split)),
-            ("warnings", Arc::new(StringArray::from(self.warnings))),
-            ("metadata", Arc::new(StringArray::from(self.metadata))),
+            ("warnings", some(self.warnings)),
+            ("metadata", some(self.metadata)),
         ];
-        Table::whole(table(columns, &["text", "warnings", "metadata"]))
+        table(columns, &["text", "warnings", "metadata"])
     }
 }

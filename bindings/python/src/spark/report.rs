@@ -1,9 +1,10 @@
 //! What the engine found becomes a report.
 
 use super::rows;
+use crate::capsule;
 use crate::errors::{InputError, raised};
 use crate::report::Report;
-use crate::{capsule, options};
+use crate::rows::rows_out;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type, Int64Type, UInt32Type};
 use arrow_array::{Array, RecordBatch};
@@ -11,24 +12,37 @@ use ndarray::Array2;
 use numpy::PyReadonlyArray2;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use refrain::cluster::Clustering;
+use refrain::cluster::{Clustering, Init};
+use refrain::collected::{Collected, OfTheme, report};
 use refrain::duplicate::{DuplicateGroup, Kind, WeakestLink};
-use refrain::report::Counts;
-use refrain::report::collected::{Collected, model, remarks, report};
+use refrain::report::{Counts, sent};
 use std::sync::Arc;
 
-const GROUPS: [options::Group; 4] = [options::engine, options::input, options::clusters, options::duplicates];
-
-/// Refuses options that do not exist or are out of range, before any slow work.
+/// What the options decide of where rows go, by name: refused before any slow work if one does not exist or is out of
+/// range.
 #[pyfunction]
-pub fn check(options: &Bound<PyDict>) -> PyResult<()> {
-    options::over_defaults(options, &GROUPS)?.check().map_err(|e| raised(&e))
+pub fn decided<'py>(py: Python<'py>, options: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+    let options = super::options(options)?;
+    options.check().map_err(|e| raised(&e))?;
+    let (cluster, duplicate) = (options.cluster.unwrap_or_default(), options.duplicate.unwrap_or_default());
+    let decided = PyDict::new(py);
+    decided.set_item("kinds", duplicate.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>())?;
+    decided.set_item("threshold", duplicate.threshold)?;
+    decided.set_item("min_group", duplicate.min_group)?;
+    decided.set_item("seed", cluster.seed)?;
+    decided.set_item("train_per_cluster", cluster.train_per_cluster)?;
+    decided.set_item("max_iterations", cluster.max_iterations)?;
+    match cluster.init {
+        Init::Given(starts) => decided.set_item("starts", rows_out(py, starts)?)?,
+        _ => decided.set_item("starts", py.None())?,
+    }
+    Ok(decided)
 }
 
 /// The report of these findings. `found` holds what is named below; `options` are those of the command line.
 #[pyfunction]
 pub fn collected(py: Python, found: &Bound<PyDict>, options: &Bound<PyDict>) -> PyResult<Report> {
-    let mut options = options::over_defaults(options, &GROUPS)?;
+    let mut options = super::options(options)?;
     let given = |name: &str| found.get_item(name).map(|value| value.filter(|value| !value.is_none()));
     let wanted = |name: &str| given(name)?.ok_or_else(|| InputError::new_err(format!("{name} is missing")));
     let number = |name: &str| wanted(name)?.extract::<usize>();
@@ -72,7 +86,7 @@ pub fn collected(py: Python, found: &Bound<PyDict>, options: &Bound<PyDict>) -> 
         };
         let of_kind = |kind: Kind| number(kind.name());
         let [exact, near, excerpt, reworded] = Kind::ALL.map(of_kind);
-        Ok::<_, PyErr>(Counts {
+        let counts = Counts {
             n_documents: number("documents")?,
             n_sources: number("sources")?,
             n_passages: number("passages")?,
@@ -80,7 +94,10 @@ pub fn collected(py: Python, found: &Bound<PyDict>, options: &Bound<PyDict>) -> 
             n_pairs: [exact?, near?, excerpt?, reworded?],
             n_across_sources: number("across_sources")?,
             n_groups: number("groups")?,
-        })
+        };
+        let of_themes: Vec<(usize, f32)> = wanted("of_themes")?.extract()?;
+        let of_theme = |(n_distinct, cohesion)| OfTheme { n_distinct, cohesion };
+        Ok::<_, PyErr>((counts, of_themes.into_iter().map(of_theme).collect()))
     });
     let model = given("model")?.map(|json| json.extract::<String>()).transpose()?;
     let warnings: Vec<String> = wanted("warnings")?.extract()?;
@@ -90,7 +107,7 @@ pub fn collected(py: Python, found: &Bound<PyDict>, options: &Bound<PyDict>) -> 
         n_inputs: number("n_inputs")?,
         n_short_and_split: (number("n_short")?, number("n_split")?),
         n_tokens_and_distinct: (number("n_tokens")?, number("n_distinct")?),
-        warnings: warnings.iter().flat_map(|json| remarks(json)).collect(),
+        warnings: warnings.iter().flat_map(|json| sent::warnings(json)).collect(),
         options,
         documents: wanted("documents")?.extract()?,
         passages,
@@ -103,10 +120,10 @@ pub fn collected(py: Python, found: &Bound<PyDict>, options: &Bound<PyDict>) -> 
 }
 
 fn model_of(json: &str) -> PyResult<refrain::report::ModelShown> {
-    model(json).ok_or_else(|| InputError::new_err("what the workers say of their model is not readable"))
+    sent::model(json).ok_or_else(|| InputError::new_err("what the workers say of their model is not readable"))
 }
 
-fn table_of(table: &Bound<PyAny>) -> PyResult<Vec<RecordBatch>> {
+pub fn table_of(table: &Bound<PyAny>) -> PyResult<Vec<RecordBatch>> {
     let arrays = capsule::arrays(table)?.ok_or_else(|| InputError::new_err("found no Arrow table"))?;
     let batches = arrays.iter().map(|array| array.as_struct_opt().map(RecordBatch::from));
     batches.collect::<Option<_>>().ok_or_else(|| InputError::new_err("found an Arrow array, expected a table"))

@@ -9,17 +9,20 @@ or `python -m refrain.spark report --input … --output …`. The wheel and pysp
 worker (`pip install refrain[spark]`), in the same version, which is checked.
 
 Paths are what Spark reads on every machine: files and folders of any format that refrain reads, each file by one task (2 GB
-at most, archives included), and Parquet, whose rows are read wherever they are. A row is a document; with a column
-`embedding` it is a passage, and no model is run. Hidden files are left out, as Spark does.
+at most, archives included), and Parquet (a file, or a folder of nothing else), whose rows are read wherever they are. A row is a
+document; with columns `text` and `embedding` it is a passage, and no model is run. Hidden files are left out, as Spark does.
 
 A stage ends with a table under `output/_stages`, which is deleted at the end. A worker that dies costs its tasks, a row that
 cannot be read costs itself and is counted among the report's warnings.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from pyspark.sql import DataFrame, SparkSession
+try:
+    from pyspark.sql import DataFrame, SparkSession
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(f"{missing}; refrain.spark needs it: pip install 'refrain[spark]'") from missing
 
 from .._refrain import spark as steps
 from . import _clustering, _embedding, _pairs, _reading, _report
@@ -54,7 +57,7 @@ def report(
     Pairs are those of any two sources and all of them are kept. `across_sources`, `within_sources`, `label_column`,
     `max_pairs`, `include`, `exclude`, `threads`, a share of `outliers` and `algorithm="linfa"` are refused.
     """
-    return _run(spark, paths, output, True, True, partitions, driver_rows, cell_rows, dict(options))
+    return _report.run(spark, paths, output, dict(options), partitions=partitions, driver_rows=driver_rows, cell_rows=cell_rows)
 
 
 def duplicates(
@@ -67,7 +70,7 @@ def duplicates(
     **options: "Unpack[ReportOptions]",
 ) -> Run:
     """The duplicates alone. With `kinds` that leave out "reworded" no model is run."""
-    return _run(spark, paths, output, False, True, partitions, _clustering.DRIVER_ROWS, cell_rows, dict(options))
+    return _report.run(spark, paths, output, dict(options), themes=False, partitions=partitions, cell_rows=cell_rows)
 
 
 def themes(
@@ -80,7 +83,7 @@ def themes(
     **options: "Unpack[ReportOptions]",
 ) -> Run:
     """The themes alone."""
-    return _run(spark, paths, output, True, False, partitions, driver_rows, _pairs.CELL_ROWS, dict(options))
+    return _report.run(spark, paths, output, dict(options), duplicates=False, partitions=partitions, driver_rows=driver_rows)
 
 
 def embed(
@@ -96,42 +99,14 @@ def embed(
     The columns are source, document, start, end, text, n_tokens and embedding, the numbers of a row of unit length as
     little-endian float32.
     """
-    steps.check({name: value for name, value in options.items() if value is not None})
+    steps.decided(options)
     output = output.rstrip("/")
     files = Files(spark)
     files.claim(output)
-    work = Work(spark, f"{output}/{STAGES}", partitions)
-    read = _reading.read(work, _typed(paths), dict(options))
-    embedded = _embedding.embed(work, read.passages, dict(options)).select("passage_id", "embedding")
-    found = read.passages.join(embedded, "passage_id").orderBy("passage_id").drop("passage_id")
-    written = work.stage("embedded.parquet", found, at=f"{output}/embedded.parquet")
+    with Work(spark, f"{output}/{STAGES}", partitions) as work:
+        read = _reading.read(work, [paths] if isinstance(paths, str) else list(paths), dict(options))
+        embedded = _embedding.embed(work, read.passages, dict(options)).select("passage_id", "embedding")
+        found = read.passages.join(embedded, "passage_id").orderBy("passage_id").drop("passage_id")
+        written = work.stage("embedded.parquet", found, at=f"{output}/embedded.parquet")
     files.delete(work.folder)
     return written
-
-
-def _typed(paths: str | Sequence[str]) -> list[str]:
-    return [paths] if isinstance(paths, str) else list(paths)
-
-
-def _run(
-    spark: SparkSession,
-    paths: str | Sequence[str],
-    output: str,
-    themes: bool,
-    duplicates: bool,
-    partitions: int | None,
-    driver_rows: int,
-    cell_rows: int,
-    options: dict[str, Any],
-) -> Run:
-    return _report.run(
-        spark,
-        _typed(paths),
-        output,
-        themes=themes,
-        duplicates=duplicates,
-        partitions=partitions,
-        driver_rows=driver_rows,
-        cell_rows=cell_rows,
-        options=options,
-    )

@@ -92,9 +92,10 @@ def _themes(parser: argparse.ArgumentParser) -> None:
 
 def _k(typed: str) -> Any:
     least, dots, most = typed.partition("..")
-    if dots:
-        return int(least), int(most)
-    return typed if typed == "auto" else int(typed)
+    try:
+        return (int(least), int(most)) if dots else typed if typed == "auto" else int(typed)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"found {typed}, expected auto, a number, or two such as 10..200") from None
 
 
 def _duplicates(parser: argparse.ArgumentParser) -> None:

@@ -10,11 +10,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from .._refrain import spark as steps
-from ._engine import Batches, Work, batches_of, collected, mapped, numbers, only, vectors
+from ._engine import Batches, Work, batches_of, mapped, numbers, only, vectors
 
 # Rows that the driver fits by itself. Of 384 numbers they are 0.8 GB, which Spark lets a driver collect by default.
 DRIVER_ROWS = 1 << 19
-_TRAIN_PER_CLUSTER, _MAX_ITERATIONS, _SEED = 256, 300, 42
 
 
 @dataclass
@@ -37,7 +36,7 @@ def cluster(
     texts: DataFrame,
     members: DataFrame,
     options: dict[str, Any],
-    driver_rows: int = DRIVER_ROWS,
+    driver_rows: int,
 ) -> Clusters:
     """Clusters rows (passage_id, embedding); `members` has for each passage the one that counts for it
     (passage_id, representative), and `texts` the texts of those at least (text_id, text).
@@ -46,46 +45,35 @@ def cluster(
     `driver_rows`, the driver makes it, by the very same function; else the driver's is where Lloyd's iteration begins that
     all workers share, a pass over the rows for each.
     """
-    given = {
-        name: options[name]
-        for name in ("k", "init", "restarts", "max_iterations", "train_per_cluster", "seed")
-        if options.get(name) is not None
-    }
+    decided = steps.decided(options)
     counting = members.where("passage_id = representative").select("passage_id")
     keyed = texts.withColumnRenamed("text_id", "passage_id").join(counting, "passage_id").join(rows, "passage_id")
     schema = "passage_id long, fit_key long, row_key long, embedding binary"
-    keyed = work.stage(
-        "counting", mapped(keyed.select("passage_id", "text", "embedding"), _keys, schema, seed=given.get("seed", _SEED))
-    )
+    keyed = mapped(keyed.select("passage_id", "text", "embedding"), _keys, schema, seed=decided["seed"])
+    keyed = work.stage("counting", keyed)
     n, n_distinct = (int(value) for value in only(keyed.agg(F.count("*"), F.count_distinct("row_key"))))
-
     in_order = keyed.orderBy("fit_key", "passage_id")
-    init, k = given.get("init"), given.get("k", "auto")
-    if isinstance(init, str) and init.endswith(".npy"):
-        init = given["init"] = np.load(init)
-    starts = init if isinstance(init, np.ndarray) else None
-    n_clusters = len(starts) if starts is not None else k if isinstance(k, int) else 1
-    fit, n_iterations = None, 0
-    if starts is None or _n_fitted(n, n_clusters, given) <= driver_rows:
-        first = collected(in_order.limit(max(driver_rows, 1)).select("embedding"))
-        fit = steps.fit_first(vectors(first["embedding"]), n_distinct, given)
+
+    def n_fitted(n_clusters: int) -> int:
+        return min(n, int(decided["train_per_cluster"]) * n_clusters)
+
+    starts, k = decided["starts"], options.get("k")
+    n_clusters = len(starts) if starts is not None else k if isinstance(k, int) else None
+    # How many rows a number that is yet to be chosen needs is known afterwards.
+    n_needed = n if n_clusters is None else n_fitted(n_clusters)
+    fit, n_iterations, centroids = None, 0, starts
+    if starts is None or n_needed <= driver_rows:
+        first = in_order.limit(max(min(n_needed, driver_rows), 1)).select("embedding").toArrow()
+        fit = steps.fit_first(vectors(first["embedding"]), n_distinct, options)
         centroids, n_iterations = fit.centroids, fit.n_iterations
-    else:
-        centroids = np.ascontiguousarray(starts, np.float32)
-    n_fitted = _n_fitted(n, len(centroids), given)
-    if n_fitted > driver_rows:
-        sample = in_order.limit(n_fitted).select("fit_key", "embedding").repartition(work.partitions, "fit_key")
-        most = given.get("max_iterations", _MAX_ITERATIONS) - n_iterations
-        centroids, more = _lloyd(work, work.stage("training", sample), n_fitted, centroids, most)
+    n_needed = n_fitted(len(centroids))
+    if n_needed > driver_rows:
+        sample = in_order.limit(n_needed).select("fit_key", "embedding").repartition(work.partitions, "fit_key")
+        most = decided["max_iterations"] - n_iterations
+        centroids, more = _lloyd(work, work.stage("training", sample), n_needed, centroids, most)
         n_iterations += more
     found = _assigned(work, keyed, rows, members, centroids)
     return Clusters(*found, n_iterations, fit)
-
-
-def _n_fitted(n: int, n_clusters: int, given: dict[str, Any]) -> int:
-    """How many of n rows a fit works on."""
-    per_cluster: int = given.get("train_per_cluster", _TRAIN_PER_CLUSTER)
-    return min(n, per_cluster * n_clusters)
 
 
 def _keys(batches: Batches, seed: int) -> Batches:
@@ -107,8 +95,7 @@ def _lloyd(
     for n_iterations in range(max_iterations + 1):
         work.spark.sparkContext.setJobDescription(f"refrain: k-means, pass {n_iterations}")
         passes = mapped(sample, _pass, "pass binary", centroids=centroids, before=before)
-        sent = [row["pass"].as_py() for batch in collected(passes).to_batches() for row in batch.to_struct_array()]
-        moved, n_changed = steps.moved([bytes(one) for one in sent], centroids)
+        moved, n_changed = steps.moved(passes.toArrow()["pass"].to_pylist(), centroids)
         if n_iterations == max_iterations or n_changed <= n // steps.Pass.ROWS_PER_LAST_CHANGE:
             return centroids, n_iterations
         before, centroids = centroids, moved

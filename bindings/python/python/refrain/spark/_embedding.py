@@ -6,27 +6,18 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from .. import Embedder
+from ..options import EngineOptions
 from ._engine import Batches, Work, binary, cores, gathered, mapped, numbers
 
 # Passages that are sorted by length and embedded at a time: what a task holds.
 _AT_ONCE = 16_384
-_ENGINE = (
-    "provider",
-    "precision",
-    "batch_tokens",
-    "allow_dynamic_quantization",
-    "no_cache",
-    "cache_dir",
-    "offline",
-    "onnxruntime",
-)
 # The model of this process, which runs the tasks of one executor one after the other, and what it was loaded for.
 _loaded: tuple[dict[str, Any], Embedder] | None = None
 
 
 def embed(work: Work, passages: DataFrame, options: dict[str, Any]) -> DataFrame:
     """passage_id, embedding (the numbers of a row as little-endian float32), model and remarks of each passage."""
-    engine = {name: options[name] for name in ("model", *_ENGINE) if options.get(name) is not None}
+    engine = {name: value for name, value in options.items() if name == "model" or name in EngineOptions.__annotations__}
     spread = passages.select("passage_id", "text", "n_tokens").repartition(work.partitions, "passage_id")
     return work.stage(
         "embedding", mapped(spread, _embed, "passage_id long, embedding binary, model string, remarks string", options=engine)

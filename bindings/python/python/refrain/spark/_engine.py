@@ -8,7 +8,8 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from itertools import accumulate
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from .. import Error, Table, __version__
 Batches = Iterator[pa.RecordBatch]
 Step = Callable[[Batches], Batches]
 
+_SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
 # Bits of an id of monotonically_increasing_id() that count rows within a partition.
 _ROW_BITS = 33
 
@@ -31,12 +33,23 @@ class VersionError(Error):
 
 
 class Work:
-    """Where a run keeps the tables of its stages, and into how many partitions it divides them."""
+    """Where a run keeps the tables of its stages, and into how many partitions it divides them; what it sets of the session
+    is as it was when the run ends."""
 
     def __init__(self, spark: SparkSession, folder: str, partitions: int | None = None) -> None:
         self.spark = spark
         self.folder = folder.rstrip("/")
         self.partitions = partitions or 4 * spark.sparkContext.defaultParallelism
+        self._partitions_before = spark.conf.get(_SHUFFLE_PARTITIONS)
+
+    def __enter__(self) -> Self:
+        self.spark.conf.set(_SHUFFLE_PARTITIONS, self.partitions)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._partitions_before is not None:
+            self.spark.conf.set(_SHUFFLE_PARTITIONS, self._partitions_before)
+        self.spark.sparkContext.setJobDescription("")
 
     def stage(self, name: str, frame: DataFrame, *, at: str | None = None) -> DataFrame:
         """The frame, written: whoever reads it does not compute it again."""
@@ -51,14 +64,13 @@ class Work:
         """The frame with a column that counts its rows from 0 in this order, in which no two rows are equal."""
         ordered = self.stage(f"{name}-in-order", frame.orderBy(*order).withColumn("_at", F.monotonically_increasing_id()))
         partition = F.shiftright("_at", _ROW_BITS)
-        sizes = ordered.groupBy(partition.alias("partition")).count().orderBy("partition").collect()
-        starts, n_before = [], 0
-        for size in sizes:
-            starts += [F.lit(size["partition"]), F.lit(n_before)]
-            n_before += size["count"]
-        start = F.create_map(*starts)[partition] if starts else F.lit(0)
+        sizes = ordered.groupBy(partition.alias("_partition")).count().orderBy("_partition").collect()
+        starts = accumulate((size["count"] for size in sizes), initial=0)
+        of_partition = [(size["_partition"], start) for size, start in zip(sizes, starts, strict=False)]
+        starts_frame = self.spark.createDataFrame(of_partition, "_partition long, _start long")
         within = F.col("_at").bitwiseAND((1 << _ROW_BITS) - 1)
-        return self.stage(name, ordered.withColumn(column, (start + within).cast("long")).drop("_at"))
+        numbered = ordered.withColumn("_partition", partition).join(F.broadcast(starts_frame), "_partition")
+        return self.stage(name, numbered.withColumn(column, F.col("_start") + within).drop("_at", "_start", "_partition"))
 
 
 def mapped(frame: DataFrame, step: Callable[..., Batches], schema: str, **given: Any) -> DataFrame:
@@ -88,12 +100,9 @@ def cores() -> int:
     return context.cpus() if context is not None else 1
 
 
-def batches_of(table: Table | pa.Table, **more: Any) -> Batches:
-    """A table's rows as Spark takes them, with columns more."""
-    whole = pa.table(table)
-    for name, column in more.items():
-        whole = whole.append_column(name, column)
-    yield from whole.combine_chunks().to_batches(max_chunksize=1 << 20)
+def batches_of(table: Table | pa.Table) -> Batches:
+    """A table's rows as Spark takes them."""
+    yield from pa.table(table).to_batches(max_chunksize=1 << 20)
 
 
 def gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
@@ -154,8 +163,3 @@ def only(frame: DataFrame) -> Row:
     """The row of a frame that has one."""
     [row] = frame.collect()
     return row
-
-
-def collected(frame: DataFrame) -> pa.Table:
-    """The frame's rows, on the driver."""
-    return frame.toArrow()

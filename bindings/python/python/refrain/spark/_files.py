@@ -36,6 +36,17 @@ class Files:
         path, system = self._opened(typed)
         return bool(system.isFile(path))
 
+    def is_all_parquet(self, typed: str) -> bool:
+        """Whether it is a Parquet file, or a folder with nothing else in it that Spark looks at."""
+        path, system = self._opened(typed)
+        if typed.rstrip("/").endswith(".parquet"):
+            return True
+        if not system.exists(path) or system.isFile(path):
+            return False
+        names = [status.getPath().getName() for status in system.listStatus(path)]
+        shown = [name for name in names if not name.startswith(("_", "."))]
+        return bool(shown) and all(name.endswith(".parquet") for name in shown)
+
     def claim(self, folder: str) -> None:
         """Refuses a folder that holds anything but a report, or what a run that died has left of one."""
         path, system = self._opened(folder)

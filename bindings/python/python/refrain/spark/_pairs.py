@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from .._refrain import spark as steps
-from ._engine import Batches, Work, batches_of, collected, gathered, mapped, numbers, only, vectors, whole
+from ._engine import Batches, Work, batches_of, gathered, mapped, numbers, only, vectors, whole
 
 # How rare a shingle is is told from so many texts.
 _SAMPLED_TEXTS = 1 << 18
@@ -46,8 +46,8 @@ def _digests(batches: Batches) -> Batches:
 
 def lexical_candidates(work: Work, texts: DataFrame, options: dict[str, Any]) -> DataFrame:
     """Pairs of texts (a, b) that may be near copies, or excerpts of each other: no such pair is missing."""
-    sample = collected(texts.orderBy("digest").limit(_SAMPLED_TEXTS).select("text"))
-    rarity = bytes(steps.rarity(sample["text"]))
+    sample = texts.orderBy("digest").limit(_SAMPLED_TEXTS).select("text").toArrow()
+    rarity = steps.rarity(sample["text"])
     postings = mapped(
         texts.select("text_id", "text"), _postings, "shingle long, text_id long, packed long", rarity=rarity, options=options
     )
@@ -77,7 +77,7 @@ def reworded_candidates(work: Work, rows: DataFrame, threshold: float, cell_rows
     """
     n = rows.count()
     n_cells = max(-(-n // cell_rows), min(work.spark.sparkContext.defaultParallelism, n // 1000), 1)
-    sample = collected(rows.orderBy(F.xxhash64("text_id")).limit(_ROWS_PER_CENTRE * n_cells).select("embedding"))
+    sample = rows.orderBy(F.xxhash64("text_id")).limit(_ROWS_PER_CENTRE * n_cells).select("embedding").toArrow()
     chosen = vectors(sample["embedding"])
     fit = {"k": min(n_cells, len(np.unique(chosen, axis=0))), "restarts": 1, "max_iterations": 10}
     centres = steps.fit_first(chosen, len(chosen), fit).centroids
@@ -112,11 +112,13 @@ def _homes(batches: Batches, centres: np.ndarray) -> Batches:
 
 def _stays(batches: Batches, centres: np.ndarray, splits: dict[int, int], threshold: float) -> Batches:
     cells = steps.Cells(centres)
+    of_cell = np.ones(len(centres), np.int64)
+    of_cell[list(splits)] = list(splits.values())
     for batch in batches:
         stays = pa.table(cells.stays(vectors(batch["embedding"]), threshold))
         row, cell, is_home = (numbers(stays[name]) for name in ("row", "cell", "is_home"))
         text_id = numbers(batch["text_id"])[row]
-        n_splits = np.array([splits.get(int(of), 1) for of in cell])
+        n_splits = of_cell[cell]
         # A split cell is several cells of one centre. A row is at home in one of them, and visits those before it.
         own = _mixed(text_id) % n_splits
         for split in range(int(n_splits.max(initial=0))):

@@ -2,26 +2,28 @@
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from .. import OptionError, Report
+from ..options import Kind
 from .._refrain import spark as steps
 from . import _clustering, _embedding, _groups, _pairs, _reading
-from ._engine import Work, collected, only, vectors
+from ._engine import Work, only, vectors
 from ._files import STAGES, Files
 
-KINDS = ["exact", "near", "excerpt", "reworded"]
+_KINDS = get_args(Kind)
 # Passages that the report shows: all, or so many.
 MAX_SHOWN = 250_000
 # Of those, exemplars are chosen from so many of each theme, and so many may be in groups.
 CENTRAL, IN_GROUPS = 50, MAX_SHOWN // 4
-_UNKNOWN = ("across_sources", "within_sources", "label_column", "max_pairs", "include", "exclude", "threads", "outliers")
+_REFUSED = ("across_sources", "within_sources", "label_column", "max_pairs", "include", "exclude", "threads", "outliers")
 
 
 @dataclass
@@ -42,44 +44,59 @@ class Run:
 
 def run(
     spark: SparkSession,
-    paths: list[str],
+    paths: str | Sequence[str],
     output: str,
-    *,
-    themes: bool,
-    duplicates: bool,
-    partitions: int | None,
-    driver_rows: int,
-    cell_rows: int,
     options: dict[str, Any],
+    *,
+    themes: bool = True,
+    duplicates: bool = True,
+    partitions: int | None,
+    driver_rows: int = _clustering.DRIVER_ROWS,
+    cell_rows: int = _pairs.CELL_ROWS,
 ) -> Run:
-    for name in _UNKNOWN:
+    for name in _REFUSED:
         if options.get(name) is not None and options[name] is not False:
             raise OptionError(f"--{name.replace('_', '-')}: is not there on a cluster; leave it out")
     if options.get("algorithm") not in (None, "lloyd"):
         raise OptionError(f"--algorithm: found {options['algorithm']}, expected lloyd")
-    steps.check({name: value for name, value in options.items() if value is not None})
-    output = output.rstrip("/")
+    steps.decided(options)
+    output, typed = output.rstrip("/"), [paths] if isinstance(paths, str) else list(paths)
     files = Files(spark)
     files.claim(output)
-    work = Work(spark, f"{output}/{STAGES}", partitions)
-    read = _reading.read(work, paths, options)
-    kinds = list(options.get("kinds") or KINDS) if duplicates else []
-    threshold = options.get("threshold") or 0.9
-    compared = {
-        name: options[name] for name in ("threshold", "kinds", "min_group", "boilerplate") if options.get(name) is not None
-    }
+    with Work(spark, f"{output}/{STAGES}", partitions) as work:
+        found = _found(work, typed, output, options, themes, duplicates, driver_rows, cell_rows)
+    _write(files, found.report, output)
+    files.delete(work.folder)
+    return found
 
-    rows, model, remarks = _rows(work, read.passages, options, is_needed=themes or "reworded" in kinds)
+
+def _found(
+    work: Work,
+    paths: list[str],
+    output: str,
+    options: dict[str, Any],
+    themes: bool,
+    duplicates: bool,
+    driver_rows: int,
+    cell_rows: int,
+) -> Run:
+    """All stages, to the tables in the output folder and the report."""
+    decided = steps.decided(options)
+    kinds: list[str] = decided["kinds"] if duplicates else []
+    # Where a fit begins is the driver's; the rest is sent to the workers.
+    sent = {name: value for name, value in options.items() if name != "init"}
+    read = _reading.read(work, paths, sent)
+    rows, model, remarks = _rows(work, read.passages, sent, is_needed=themes or "reworded" in kinds)
     passages = read.passages.drop("embedding")
     texts, members = _pairs.texts_of(work, passages)
 
-    lexical = _pairs.lexical_candidates(work, texts, compared) if themes or {"near", "excerpt"} & set(kinds) else None
+    lexical = _pairs.lexical_candidates(work, texts, sent) if themes or {"near", "excerpt"} & set(kinds) else None
     reworded = None
     figures: dict[str, float] = {}
     if rows is not None and "reworded" in kinds:
         of_texts = rows.withColumnRenamed("passage_id", "text_id").join(texts.select("text_id"), "text_id")
-        reworded, figures = _pairs.reworded_candidates(work, of_texts, threshold, cell_rows)
-    text_pairs = _pairs.compared(work, texts, lexical, reworded, compared)
+        reworded, figures = _pairs.reworded_candidates(work, of_texts, decided["threshold"], cell_rows)
+    text_pairs = _pairs.compared(work, texts, lexical, reworded, sent)
     sides = {"members": members, "passages": passages, "texts": texts, "components": _groups.components(work, text_pairs)}
 
     clusters = None
@@ -94,22 +111,31 @@ def run(
     pairs = groups = None
     if duplicates:
         pairs = _pairs.of_passages(work, text_pairs, members, rows, kinds, name="pairs")
-        groups = _groups.grouped(work, "groups", pairs, sides, options.get("min_group") or 2)
+        groups = _groups.grouped(work, "groups", pairs, sides, decided["min_group"])
     # From here on an older report in the folder is no longer whole, and is not to be taken for one.
-    files.delete(f"{output}/report.json")
+    Files(work.spark).delete(f"{output}/report.json")
     described = _described(passages, clusters, groups)
     described = work.stage("passages.parquet", described, at=f"{output}/passages.parquet")
     if pairs is not None and groups is not None:
         pairs = work.stage("duplicates.parquet", pairs, at=f"{output}/duplicates.parquet")
         groups = work.stage("groups.parquet", groups, at=f"{output}/groups.parquet")
 
-    report = _assembled(read, paths, options, described, rows, clusters, pairs, groups, texts.count(), model, remarks)
+    counted = _of_themes(passages, texts, clusters) if clusters is not None else []
+    report = _assembled(read, paths, options, described, rows, clusters, counted, pairs, groups, texts.count(), model, remarks)
     if clusters is not None:
-        found = pa.table(report.themes)
-        work.stage("themes.parquet", spark.createDataFrame(_signed(found)), at=f"{output}/themes.parquet")
-    _write(files, report, output)
-    files.delete(work.folder)
+        found = _signed(pa.table(report.themes))
+        work.stage("themes.parquet", work.spark.createDataFrame(found), at=f"{output}/themes.parquet")
     return Run(report, described, pairs, groups, figures)
+
+
+def _of_themes(passages: DataFrame, texts: DataFrame, clusters: _clustering.Clusters) -> list[tuple[int, float]]:
+    """For each theme its passages of different text, and the mean similarity of all to its centroid."""
+    is_text = F.col("text_id").isNotNull().cast("int")
+    marked = clusters.assignment.join(texts.select("text_id"), F.col("passage_id") == F.col("text_id"), "left")
+    # A sum of decimals does not depend on the order.
+    similarity = F.sum(F.col("similarity_to_centroid").cast("decimal(20,12)")) / F.count("*")
+    of_theme = marked.where("cluster_id >= 0").groupBy("cluster_id").agg(F.sum(is_text).alias("n"), similarity.alias("mean"))
+    return [(row["n"], float(row["mean"])) for row in of_theme.orderBy("cluster_id").collect()]
 
 
 def _rows(
@@ -159,6 +185,7 @@ def _assembled(
     passages: DataFrame,
     rows: DataFrame | None,
     clusters: _clustering.Clusters | None,
+    of_themes: list[tuple[int, float]],
     pairs: DataFrame | None,
     groups: DataFrame | None,
     n_distinct: int,
@@ -171,7 +198,7 @@ def _assembled(
         ids = _shown(passages, clusters, groups)
         shown = passages.join(ids, "passage_id")
     with_rows = shown if rows is None else shown.join(rows, "passage_id")
-    table = collected(with_rows.orderBy("passage_id"))
+    table = with_rows.orderBy("passage_id").toArrow()
     place = {passage: i for i, passage in enumerate(table["passage_id"].to_pylist())}
     found: dict[str, Any] = {
         "paths": paths,
@@ -182,7 +209,7 @@ def _assembled(
         "n_tokens": only(passages.select(F.xxhash64("text"), "n_tokens").distinct().agg(F.sum("n_tokens")))[0],
         "n_distinct": n_distinct,
         "warnings": read.warnings + remarks,
-        "documents": _documents(read.documents) if read.documents is not None and not is_part else [],
+        "documents": [] if is_part else [tuple(row) for row in read.documents.collect()],
         "passages": _as_written(table),
         "rows": None if rows is None else vectors(table["embedding"]),
     }
@@ -197,22 +224,19 @@ def _assembled(
     if pairs is not None and groups is not None:
         ids = shown.select("passage_id")
         both = pairs.join(ids.toDF("a"), "a").join(ids.toDF("b"), "b") if is_part else pairs
-        of_pairs = collected(both.orderBy("a", "b"))
+        of_pairs = both.orderBy("a", "b").toArrow()
         numbered = groups.orderBy("duplicate_group")
         if is_part:
             first = _first_groups(groups)
             numbered = numbered.where(F.col("duplicate_group") < first)
-        of_groups = collected(numbered)
+        of_groups = numbered.toArrow()
         found["pairs"] = _placed(of_pairs, place, "a", "b")
         found["groups"] = _placed(of_groups, place, "representative", "members")
     if is_part:
         found["whole"] = _whole(read, passages, pairs, groups)
-    report: Report = steps.collected(found, {name: value for name, value in options.items() if value is not None})
+        found["of_themes"] = of_themes
+    report: Report = steps.collected(found, options)
     return report
-
-
-def _documents(documents: DataFrame) -> list[tuple[str, ...]]:
-    return [tuple(row) for row in documents.collect()]
 
 
 def _first_groups(groups: DataFrame) -> int:
@@ -257,7 +281,7 @@ def _whole(read: _reading.Read, passages: DataFrame, pairs: DataFrame | None, gr
         "sources": n_sources,
         "passages": n_passages,
         "outliers": n_outliers,
-        **{kind: of_kind.get(kind, 0) for kind in KINDS},
+        **{kind: of_kind.get(kind, 0) for kind in _KINDS},
         "across_sources": n_across,
         "groups": groups.count() if groups is not None else 0,
     }

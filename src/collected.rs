@@ -1,14 +1,12 @@
 //! A report put together from tables: what was found elsewhere, by an engine that holds the corpus, is described and
 //! shown here.
 
-use super::read::{Places, add_pairs};
-use super::{Counts, ModelShown, Report, Timings};
 use crate::cluster::Clustering;
-use crate::document::{Document, Metadata};
+use crate::document::Document;
 use crate::duplicate::{DuplicateGroup, Duplicates, ExactClasses, Passages};
 use crate::embedding::EmbeddingCounts;
-use crate::theme::{self, ThemePassages};
-use crate::{Error, Options, Result, Warning, projection};
+use crate::report::{self, Counts, ModelShown, Places, Report, Timings, sent};
+use crate::{Error, Options, Result, Warning, described, on_map};
 use arrow_array::RecordBatch;
 use ndarray::Array2;
 use std::collections::HashMap;
@@ -31,59 +29,33 @@ pub struct Collected {
     pub n_tokens_and_distinct: (usize, usize),
     /// What was skipped or repaired.
     pub warnings: Vec<Warning>,
-    /// All documents in their order, those without passages too, with their metadata as [`sent_metadata`] gives it;
+    /// All documents in their order, those without passages too: source, name, and metadata as [`sent::of_metadata`] gives it;
     /// empty where only the documents of the passages are known.
     pub documents: Vec<(String, String, String)>,
-    /// Rows of [`tables::passages`](super::tables::passages), in passage order, at least with the columns that say
+    /// Rows of [`tables::passages`](report::tables::passages), in passage order, at least with the columns that say
     /// where a passage stands and what it says.
     pub passages: Vec<RecordBatch>,
     /// `(n, dim)` rows of unit length, one for each; of no columns where there are none.
     pub rows: Array2<f32>,
     /// The clusters, if there are any.
     pub clustering: Option<Clustering>,
-    /// Rows of [`tables::pairs`](super::tables::pairs), and the groups, if duplicates were looked for.
+    /// Rows of [`tables::pairs`](report::tables::pairs), and the groups, if duplicates were looked for.
     pub duplicates: Option<(Vec<RecordBatch>, Vec<DuplicateGroup>)>,
-    /// The counts of the whole, if the passages are a part of what was read.
-    pub whole: Option<Counts>,
+    /// The counts of the whole, and of each theme, if the passages are a part of what was read.
+    pub whole: Option<(Counts, Vec<OfTheme>)>,
 }
 
-/// Warnings as text, to be sent to where the report is made.
-#[must_use]
-pub fn remark(warnings: &[Warning]) -> String {
-    let shown = |warning: &Warning| {
-        let kind = serde_json::to_value(warning).ok().and_then(|shown| shown["warning"].as_str().map(str::to_owned));
-        [kind.unwrap_or_default(), warning.to_string()]
-    };
-    serde_json::to_string(&warnings.iter().map(shown).collect::<Vec<_>>()).unwrap_or_default()
-}
-
-/// The warnings that were sent.
-#[must_use]
-pub fn remarks(sent: &str) -> Vec<Warning> {
-    let sent: Vec<[String; 2]> = serde_json::from_str(sent).unwrap_or_default();
-    sent.into_iter().map(|[kind, message]| Warning::Earlier { kind, message }).collect()
-}
-
-/// A document's metadata, as text.
-#[must_use]
-pub fn sent_metadata(metadata: &Metadata) -> String {
-    serde_json::to_string(metadata).unwrap_or_default()
-}
-
-/// What a model is shown as, as text.
-#[must_use]
-pub fn sent(model: &ModelShown) -> String {
-    serde_json::to_string(model).unwrap_or_default()
-}
-
-/// What a model is shown as, from its text; none if it is no such text.
-#[must_use]
-pub fn model(sent: &str) -> Option<ModelShown> {
-    serde_json::from_str(sent).ok()
+/// What is known of all passages of a theme.
+#[derive(Clone, Copy, Debug)]
+pub struct OfTheme {
+    /// Those of different text.
+    pub n_distinct: usize,
+    /// Their mean cosine similarity to the centroid, −1 to 1.
+    pub cohesion: f32,
 }
 
 /// Describes the themes, places the passages on a map, and finds the excerpts and the boilerplate. Of a part of a
-/// corpus, themes are described from that part; their sizes are those that the clustering gives.
+/// corpus, the labels, keywords, sources and exemplars of themes are those of that part.
 ///
 /// # Errors
 /// [`Error::Finished`] if a table is not of these columns, or speaks of passages that are not there.
@@ -102,31 +74,31 @@ pub fn report(collected: Collected) -> Result<Report> {
     }
     let texts: Vec<&str> = passages.iter().map(|passage| passage.text(&documents)).collect();
     let classes = ExactClasses::of(&texts);
-    let (sources, source_of) = super::sources(&documents, &passages);
+    let (sources, source_of) = report::sources(&documents, &passages);
     let document_of: Vec<u32> = passages.iter().map(|passage| passage.document).collect();
-    let described = ThemePassages {
+    let compared = Passages {
         texts: &texts,
         rows: rows.view(),
-        document_of: &document_of,
+        classes: &classes,
         source_of: &source_of,
-        distinct: classes.representatives(),
-        text_of: classes.class_of(),
+        document_of: &document_of,
+        n_new: n,
     };
-    let mut themes = clustering.as_ref().map(|clustering| theme::describe(&described, clustering));
-    if let (Some(themes), Some(clustering), Some(_)) = (&mut themes, &clustering, &whole) {
-        themes.themes.iter_mut().zip(&clustering.sizes).for_each(|(theme, &size)| theme.size = size);
-    }
-    if themes.as_ref().is_some_and(|themes| themes.themes.is_empty()) {
-        warnings.push(Warning::FewPassages { n_distinct: classes.representatives().len() });
+    let mut themes = clustering.as_ref().map(|clustering| described(&compared, clustering, &mut warnings));
+    if let (Some(themes), Some(clustering), Some((_, of_themes))) = (&mut themes, &clustering, &whole) {
+        for ((theme, &size), of_all) in themes.themes.iter_mut().zip(&clustering.sizes).zip(of_themes) {
+            (theme.size, theme.n_distinct, theme.cohesion) = (size, of_all.n_distinct, of_all.cohesion);
+        }
     }
     let projection =
-        options.cluster.as_ref().filter(|_| options.projection).map(|options| {
-            projection::project(rows.view(), classes.representatives(), classes.class_of(), options.seed)
-        });
+        options.cluster.as_ref().filter(|_| options.projection).map(|options| on_map(&compared, options.seed));
     let duplicates = match (collected.duplicates, &options.duplicate) {
         (Some((tables, groups)), Some(options)) => {
             let mut pairs = Vec::new();
-            tables.iter().try_for_each(|batch| add_pairs(batch, n, &mut pairs)).ok_or_else(|| wrong("pairs"))?;
+            tables
+                .iter()
+                .try_for_each(|batch| report::add_pairs(batch, n, &mut pairs))
+                .ok_or_else(|| wrong("pairs"))?;
             if groups
                 .iter()
                 .flat_map(|group| group.members.iter().chain([&group.representative]))
@@ -134,19 +106,12 @@ pub fn report(collected: Collected) -> Result<Report> {
             {
                 return Err(wrong("groups"));
             }
-            let compared = Passages {
-                texts: &texts,
-                rows: rows.view(),
-                classes: &classes,
-                source_of: &source_of,
-                document_of: &document_of,
-                n_new: n,
-            };
             Some(Duplicates::of_parts(pairs, groups, compared, options))
         }
         _ => None,
     };
     let (n_tokens, n_distinct) = collected.n_tokens_and_distinct;
+    let whole = whole.map(|(counts, _)| counts);
     let n_passages = whole.as_ref().map_or(n, |whole| whole.n_passages);
     Ok(Report {
         paths,
@@ -199,7 +164,7 @@ fn with_all_documents(places: Places, all: Vec<(String, String, String)>) -> Pla
     let mut texts: Vec<Option<String>> = documents.into_iter().map(|document| Some(document.text)).collect();
     let document = |((source, name, metadata), old): ((String, String, String), Option<usize>)| Document {
         text: old.and_then(|old| texts[old].take()).unwrap_or_default(),
-        metadata: serde_json::from_str(&metadata).unwrap_or_default(),
+        metadata: sent::metadata(&metadata),
         source,
         name,
         ..Document::default()
