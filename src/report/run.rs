@@ -44,6 +44,12 @@ impl Timings {
         self.begun.elapsed()
     }
 
+    /// Whether no stage was timed: the report was made of what another run found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+
     /// Time of one stage.
     #[must_use]
     pub fn of(&self, stage: Stage) -> Duration {

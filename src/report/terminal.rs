@@ -379,6 +379,18 @@ fn skipped(report: &Report, page: &mut Page) -> Result<()> {
 
 fn closing(report: &Report, files: Option<&str>, page: &mut Page) -> Result<()> {
     writeln!(page.out)?;
+    if !report.timings.is_empty() {
+        timing(report, page)?;
+    }
+    if let Some(files) = files {
+        let for_reading = std::path::Path::new(files).join("report.html");
+        page.line(&format!("The report is in {files}"))?;
+        page.line(&format!("Open {} to look at it", for_reading.display()))?;
+    }
+    Ok(())
+}
+
+fn timing(report: &Report, page: &mut Page) -> Result<()> {
     let timings = &report.timings;
     let embedding = timings.of(Stage::Embedding).as_secs_f64();
     let counts = &report.embedded;
@@ -389,13 +401,7 @@ fn closing(report: &Report, files: Option<&str>, page: &mut Page) -> Result<()> 
         "{:.1} s, of which embedding {embedding:.1} s ({} embedded{stored})",
         timings.total().as_secs_f64(),
         count(counts.n_computed, "passage", "passages")
-    ))?;
-    if let Some(files) = files {
-        let for_reading = std::path::Path::new(files).join("report.html");
-        page.line(&format!("The report is in {files}"))?;
-        page.line(&format!("Open {} to look at it", for_reading.display()))?;
-    }
-    Ok(())
+    ))
 }
 
 pub(super) fn one_line(text: &str) -> String {

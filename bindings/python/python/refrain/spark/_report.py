@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from .. import OptionError, Report
 from ..options import Kind
@@ -124,7 +125,10 @@ def _found(
     report = _assembled(read, paths, options, described, rows, clusters, counted, pairs, groups, texts.count(), model, remarks)
     if clusters is not None:
         found = _signed(pa.table(report.themes))
-        work.stage("themes.parquet", work.spark.createDataFrame(found), at=f"{output}/themes.parquet")
+        # Spark takes no table without rows, but none of a schema.
+        schema = from_arrow_schema(found.schema)
+        of_themes = work.spark.createDataFrame(found if found.num_rows else [], schema)
+        work.stage("themes.parquet", of_themes, at=f"{output}/themes.parquet")
     return Run(report, described, pairs, groups, figures)
 
 
