@@ -55,7 +55,7 @@ pub struct OfTheme {
 }
 
 /// Describes the themes, places the passages on a map, and finds the excerpts and the boilerplate. Of a part of a
-/// corpus, the labels, keywords, sources and exemplars of themes are those of that part.
+/// corpus, the labels, keywords, sources and exemplars of themes are those of that part, and no group is called boilerplate.
 ///
 /// # Errors
 /// [`Error::Finished`] if a table is not of these columns, or speaks of passages that are not there.
@@ -106,7 +106,12 @@ pub fn report(collected: Collected) -> Result<Report> {
             {
                 return Err(wrong("groups"));
             }
-            Some(Duplicates::of_parts(pairs, groups, compared, options))
+            let mut duplicates = Duplicates::of_parts(pairs, groups, compared, options);
+            if whole.is_some() {
+                // In how large a share of a source's documents a group stands, a part of them does not say.
+                duplicates.boilerplate.clear();
+            }
+            Some(duplicates)
         }
         _ => None,
     };
