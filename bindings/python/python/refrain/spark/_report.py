@@ -121,7 +121,7 @@ def _found(
         pairs = work.stage("duplicates.parquet", pairs, at=f"{output}/duplicates.parquet")
         groups = work.stage("groups.parquet", groups, at=f"{output}/groups.parquet")
 
-    counted = _of_themes(passages, texts, clusters) if clusters is not None else []
+    counted = _of_themes(texts, clusters) if clusters is not None else []
     report = _assembled(read, paths, options, described, rows, clusters, counted, pairs, groups, texts.count(), model, remarks)
     if clusters is not None:
         found = _signed(pa.table(report.themes))
@@ -132,7 +132,7 @@ def _found(
     return Run(report, described, pairs, groups, figures)
 
 
-def _of_themes(passages: DataFrame, texts: DataFrame, clusters: _clustering.Clusters) -> list[tuple[int, float]]:
+def _of_themes(texts: DataFrame, clusters: _clustering.Clusters) -> list[tuple[int, float]]:
     """For each theme its passages of different text, and the mean similarity of all to its centroid."""
     is_text = F.col("text_id").isNotNull().cast("int")
     marked = clusters.assignment.join(texts.select("text_id"), F.col("passage_id") == F.col("text_id"), "left")
