@@ -10,13 +10,10 @@ mod terms;
 use crate::cluster::Clustering;
 use crate::cluster::hierarchy::{cosines, parents};
 use exemplars::exemplars;
-use keywords::{Keyword, Keywords};
-use ndarray::{Array2, ArrayView2, Axis};
+use keywords::Keywords;
+use ndarray::ArrayView2;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-
-/// A label tells a theme from this many others that are nearest to it.
-const NEAR: usize = 3;
 
 /// A cluster shown to a reader.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +22,7 @@ pub struct Theme {
     pub cluster_id: u32,
     /// The broader theme it is a part of, if there are any.
     pub parent: Option<u32>,
-    /// A few keywords that tell it from the themes near by; different from every other theme's.
+    /// Its strongest keywords; different from every other theme's.
     pub label: String,
     /// Words and two-word phrases that mark it out, the strongest first.
     pub keywords: Vec<String>,
@@ -52,7 +49,7 @@ pub struct Theme {
 pub struct BroaderTheme {
     /// Its number, by size.
     pub parent: u32,
-    /// A few keywords that tell it from the broader themes near by; different from all others'.
+    /// Its strongest keywords; different from every other broader theme's.
     pub label: String,
     /// Words and two-word phrases that mark it out, the strongest first.
     pub keywords: Vec<String>,
@@ -104,10 +101,10 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
     let all = members(&mut (0..passages.texts.len()));
     let distinct = members(&mut passages.distinct.iter().copied());
 
-    let (counted, languages) = count(passages, &distinct);
-    let keywords: Vec<Vec<Keyword>> = (0..n_clusters).map(|cluster| counted.of_cluster(cluster)).collect();
-    let near = nearest(clustering.centroids.view());
-    let labels = label::labels(&counted, &keywords, &near);
+    let (counted, languages) = count(passages, &distinct, &clustering.similarity);
+    let keywords: Vec<Vec<String>> = (0..n_clusters).map(|cluster| counted.of_cluster(cluster)).collect();
+    let labels = label::labels(&keywords);
+    let nearest = nearest(clustering.centroids.view());
     let parent = parents(clustering.centroids.view(), &clustering.sizes);
     let broader = parent.as_ref().map_or_else(Vec::new, |parent| broader(parent, &counted, clustering));
     let themes = keywords
@@ -122,13 +119,13 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
                 cluster_id: cluster as u32,
                 parent: parent.as_ref().map(|parent| parent[cluster]),
                 label,
-                keywords: keywords.into_iter().map(|keyword| keyword.form).collect(),
+                keywords,
                 size: members.len(),
                 n_distinct: distinct[cluster].len(),
                 spread: spread(&sources, members.len(), n_sources),
                 sources,
                 cohesion: (similarity / members.len().max(1) as f64) as f32,
-                nearest: near[cluster].first().copied(),
+                nearest: nearest[cluster],
                 exemplars: exemplars(&distinct[cluster], passages, &clustering.similarity),
             }
         })
@@ -141,54 +138,55 @@ fn broader(parent: &[u32], counted: &Keywords, clustering: &Clustering) -> Vec<B
     let n_parents = parent.iter().max().map_or(0, |&most| most as usize + 1);
     let mut children: Vec<Vec<u32>> = vec![vec![]; n_parents];
     parent.iter().enumerate().for_each(|(cluster, &parent)| children[parent as usize].push(cluster as u32));
-    let size = |cluster: u32| clustering.sizes[cluster as usize];
-    // The mean of all passages under a parent.
-    let mut centroids = Array2::zeros((n_parents, clustering.centroids.ncols()));
-    for (cluster, &parent) in parent.iter().enumerate() {
-        let weighted = &clustering.centroids.row(cluster) * clustering.sizes[cluster] as f32;
-        let mut sum = centroids.index_axis_mut(Axis(0), parent as usize);
-        sum += &weighted;
-    }
     let counted = counted.merged(&children);
-    let keywords: Vec<Vec<Keyword>> = (0..n_parents).map(|parent| counted.of_cluster(parent)).collect();
-    let labels = label::labels(&counted, &keywords, &nearest(centroids.view()));
+    let keywords: Vec<Vec<String>> = (0..n_parents).map(|parent| counted.of_cluster(parent)).collect();
+    let labels = label::labels(&keywords);
     let described = keywords.into_iter().zip(labels).zip(children).enumerate();
     described
         .map(|(parent, ((keywords, label), themes))| BroaderTheme {
             parent: parent as u32,
             label,
-            keywords: keywords.into_iter().map(|keyword| keyword.form).collect(),
-            size: themes.iter().map(|&cluster| size(cluster)).sum(),
+            keywords,
+            size: themes.iter().map(|&cluster| clustering.sizes[cluster as usize]).sum(),
             themes,
         })
         .collect()
 }
 
 /// Counts the terms of each cluster's passages of different text; and the language of every passage.
-fn count(passages: &ThemePassages, distinct: &[Vec<usize>]) -> (Keywords, Vec<Option<&'static str>>) {
+fn count(
+    passages: &ThemePassages,
+    distinct: &[Vec<usize>],
+    similarity: &[f32],
+) -> (Keywords, Vec<Option<&'static str>>) {
     let texts: Vec<&str> = passages.distinct.iter().map(|&i| passages.texts[i]).collect();
     let document_of: Vec<u32> = passages.distinct.iter().map(|&i| passages.document_of[i]).collect();
     let languages = language::of_texts(&texts, &document_of);
-    let passage = |&i: &usize| {
-        let language = languages[passages.text_of[i] as usize];
-        keywords::Passage { text: passages.texts[i], language, source: passages.source_of[i] }
+    // The most central passage of a cluster counts in full, the others evenly less down to hardly.
+    let of_cluster = |members: &Vec<usize>| -> Vec<keywords::Passage> {
+        let mut central = members.clone();
+        central.sort_by(|&a, &b| similarity[b].total_cmp(&similarity[a]).then(a.cmp(&b)));
+        let passage = |(rank, &i): (usize, &usize)| keywords::Passage {
+            text: passages.texts[i],
+            language: languages[passages.text_of[i] as usize],
+            source: passages.source_of[i],
+            weight: 1.0 - rank as f64 / central.len() as f64,
+        };
+        central.iter().enumerate().map(passage).collect()
     };
-    let of_clusters: Vec<Vec<keywords::Passage>> =
-        distinct.iter().map(|members| members.iter().map(passage).collect()).collect();
+    let of_clusters: Vec<Vec<keywords::Passage>> = distinct.iter().map(of_cluster).collect();
     let codes = passages.text_of.iter().map(|&text| languages[text as usize].code()).collect();
     (Keywords::of(&of_clusters), codes)
 }
 
-/// For each of the `(k, dim)` centroids the [`NEAR`] most similar others by cosine, the most similar
-/// first.
-fn nearest(centroids: ArrayView2<f32>) -> Vec<Vec<(u32, f32)>> {
+/// For each of the `(k, dim)` centroids the most similar other by cosine, the first of equals; none if
+/// it is the only one.
+fn nearest(centroids: ArrayView2<f32>) -> Vec<Option<(u32, f32)>> {
     let n = centroids.nrows();
     let cosines = cosines(centroids);
     let of_row = |i: usize| {
-        let mut others: Vec<(u32, f32)> = (0..n).filter(|&j| j != i).map(|j| (j as u32, cosines[[i, j]])).collect();
-        others.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        others.truncate(NEAR);
-        others
+        let others = (0..n).filter(|&j| j != i).map(|j| (j as u32, cosines[[i, j]]));
+        others.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
     };
     (0..n).map(of_row).collect()
 }

@@ -1,11 +1,13 @@
-//! Keywords by class-based TF-IDF (Grootendorst 2022, "BERTopic: Neural topic modeling with a
-//! class-based TF-IDF procedure", equation 2): a term weighs its share of the cluster's terms times
-//! ln(1 + A / f), where A is the mean number of terms in a cluster and f how often the term stands in
-//! all of them.
+//! Keywords: the terms by which a theme's passages differ most from those of all other themes. A term
+//! that the share p of the theme's passages has, and the share q of the others, weighs p ln(p / m) with
+//! m = αp + (1 − α)q: its part in the skew divergence of the one from the other (Lee 1999, "Measures of
+//! distributional similarity"). So a keyword is in many of the passages and rare elsewhere; the α keeps
+//! what is rare everywhere from outweighing what the theme is about.
 //!
-//! A term counts once for each passage, so that one long passage is not the theme. Weighed are the
-//! terms that at least two of a cluster's passages have, and only they count in f: the others are
-//! most of all terms and would have to be kept for millions of passages.
+//! A term counts once for each passage, so that one long passage is not the theme, and the more the
+//! nearer the passage is to the theme's centre. Counted are the terms that at least two of a
+//! theme's passages have: the others are most of all terms and would have to be kept for millions of
+//! passages.
 
 use super::language::Language;
 use super::terms::each_term;
@@ -21,8 +23,12 @@ const MIN_KEYWORDS: usize = 3;
 const PHRASE_SHARE: f64 = 0.5;
 /// … and this share of the other's: "South Korea" does, the "Elected South" of a headline does not.
 const OTHER_SHARE: f64 = 0.25;
+/// A word gives way to a phrase that makes up this share of its uses.
+const WHOLE_SHARE: f64 = 1.0 / 3.0;
 /// A term of one source marks out no theme of which the source has less than this share.
-const MAIN_SOURCE: f64 = 0.5;
+const MAIN_SOURCE: f64 = 1.0 / 3.0;
+/// The α of the skew divergence.
+const SKEW: f64 = 0.3;
 
 /// A passage as its terms are counted.
 #[derive(Clone, Copy)]
@@ -30,34 +36,25 @@ pub(super) struct Passage<'a> {
     pub text: &'a str,
     pub language: &'static Language,
     pub source: u32,
-}
-
-/// A word or two-word phrase that marks a theme out.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Keyword {
-    /// What its forms have in common.
-    pub key: String,
-    /// How it is mostly written.
-    pub form: String,
-    /// Its class-based TF-IDF.
+    /// How much it counts, 0 to 1: the more central in its cluster, the more.
     pub weight: f64,
 }
 
 /// The terms of all clusters, counted.
 pub(super) struct Keywords {
     clusters: Vec<Counts>,
-    /// Passages that have a term, in the clusters where at least two have it.
-    total: HashMap<String, u32>,
-    mean_terms: f64,
-    n_passages: u32,
+    /// Weight of the passages that have a term, in the clusters where at least two have it.
+    total: HashMap<String, f64>,
+    /// Weight of all passages.
+    weight: f64,
 }
 
 #[derive(Clone, Default)]
 struct Counts {
     terms: HashMap<String, Term>,
-    /// Different terms of each passage, summed.
-    n_terms: usize,
     n_passages: u32,
+    /// Weight of its passages.
+    weight: f64,
     /// Passages by source.
     of_source: HashMap<u32, u32>,
 }
@@ -65,6 +62,8 @@ struct Counts {
 #[derive(Clone)]
 struct Term {
     n_passages: u32,
+    /// Weight of the passages that have it.
+    weight: f64,
     last_passage: u32,
     source: u32,
     has_other_sources: bool,
@@ -78,71 +77,63 @@ impl Keywords {
     }
 
     fn of_counts(clusters: Vec<Counts>) -> Self {
-        let mut total: HashMap<String, u32> = HashMap::new();
+        let mut total: HashMap<String, f64> = HashMap::new();
         for (key, term) in clusters.iter().flat_map(|cluster| &cluster.terms) {
-            *total.entry(key.clone()).or_default() += term.n_passages;
+            *total.entry(key.clone()).or_default() += term.weight;
         }
-        let sum: usize = clusters.iter().map(|cluster| cluster.n_terms).sum();
-        let mean_terms = sum as f64 / clusters.len().max(1) as f64;
-        let n_passages = clusters.iter().map(|cluster| cluster.n_passages).sum();
-        Self { clusters, total, mean_terms, n_passages }
+        let weight = clusters.iter().map(|cluster| cluster.weight).sum();
+        Self { clusters, total, weight }
     }
 
-    /// The same passages in fewer clusters, each made of several. How rare a term is stays what it is among
-    /// all clusters: among a few, words that stand everywhere would seem to mark one out.
+    /// The same passages in fewer clusters, each made of several.
     pub fn merged(&self, groups: &[Vec<u32>]) -> Self {
         let merge = |group: &Vec<u32>| {
             let mut all = Counts::default();
             group.iter().for_each(|&cluster| all.add(&self.clusters[cluster as usize]));
             all
         };
-        Self { mean_terms: self.mean_terms, ..Self::of_counts(groups.par_iter().map(merge).collect()) }
+        Self::of_counts(groups.par_iter().map(merge).collect())
     }
 
     /// A cluster's keywords, the strongest first; no word in two of them.
-    pub fn of_cluster(&self, cluster: usize) -> Vec<Keyword> {
+    pub fn of_cluster(&self, cluster: usize) -> Vec<String> {
         let counts = &self.clusters[cluster];
-        let mut ranked: Vec<(bool, f64, &str)> = counts
+        let mut ranked: Vec<(f64, &str)> = counts
             .terms
             .iter()
             .filter(|(key, term)| counts.holds_together(key, term) && counts.is_of_theme(term))
-            .map(|(key, _)| (self.marks_out(cluster, key), self.weight(cluster, key), key.as_str()))
+            .map(|(key, _)| (self.weight(cluster, key), key.as_str()))
             .collect();
-        ranked.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(b.2)));
-        let mut chosen: Vec<Keyword> = Vec::new();
-        for (marks_out, weight, key) in ranked {
-            if chosen.len() == MAX_KEYWORDS || !marks_out && chosen.len() >= MIN_KEYWORDS {
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        let mut chosen: Vec<(&str, &str)> = Vec::new();
+        for (weight, key) in ranked {
+            // What the other themes have more often weighs nothing, or less.
+            if chosen.len() == MAX_KEYWORDS || weight <= 0.0 && chosen.len() >= MIN_KEYWORDS {
                 break;
             }
-            // A word gives way to a phrase that it mostly stands in.
+            // A word gives way to a phrase that it often stands in.
             let key = counts.phrase_of(key).unwrap_or(key);
-            if chosen.iter().all(|other| !share_a_word(&other.key, key)) {
-                let form = counts.terms[key].form().to_owned();
-                chosen.push(Keyword { key: key.to_owned(), form, weight });
+            // Languages stem a word differently, so what is shown is compared too.
+            let form = counts.terms[key].form();
+            let is_new = |&(other, shown): &(&str, &str)| {
+                !share_a_word(other, key) && !share_a_word(&shown.to_lowercase(), &form.to_lowercase())
+            };
+            if chosen.iter().all(is_new) {
+                chosen.push((key, form));
             }
         }
-        chosen
+        chosen.into_iter().map(|(_, form)| form.to_owned()).collect()
     }
 
-    /// The share of a cluster's passages that have a term, 0 to 1.
-    pub fn share(&self, cluster: usize, key: &str) -> f64 {
-        let counts = &self.clusters[cluster];
-        let n = counts.terms.get(key).map_or(0, |term| term.n_passages);
-        f64::from(n) / f64::from(counts.n_passages.max(1))
-    }
-
+    /// A term's part in the skew divergence of a cluster's passages from all others; below 0 if it is more
+    /// frequent in those.
     fn weight(&self, cluster: usize, key: &str) -> f64 {
         let counts = &self.clusters[cluster];
-        let share = f64::from(counts.terms[key].n_passages) / counts.n_terms.max(1) as f64;
-        share * (1.0 + self.mean_terms / f64::from(self.total[key])).ln()
-    }
-
-    /// Whether a term is more frequent here than in all other clusters together.
-    fn marks_out(&self, cluster: usize, key: &str) -> bool {
-        let counts = &self.clusters[cluster];
-        let elsewhere = f64::from(self.total[key] - counts.terms[key].n_passages);
-        let others = f64::from((self.n_passages - counts.n_passages).max(1));
-        self.share(cluster, key) > elsewhere / others
+        let here = counts.terms[key].weight;
+        let share = here / counts.weight;
+        // Sums of many weights differ in their last bits by their order.
+        let elsewhere = (self.total[key] - here).max(0.0) / (self.weight - counts.weight).max(1.0);
+        share * (share / (SKEW * share + (1.0 - SKEW) * elsewhere)).ln()
     }
 }
 
@@ -150,8 +141,9 @@ impl Counts {
     fn of(passages: &[Passage]) -> Self {
         let mut counts = Self { n_passages: passages.len() as u32, ..Self::default() };
         for (i, passage) in (0..).zip(passages) {
+            counts.weight += passage.weight;
             *counts.of_source.entry(passage.source).or_default() += 1;
-            each_term(passage.text, passage.language, |key, form| counts.count(key, form, i, passage.source));
+            each_term(passage.text, passage.language, |key, form| counts.count(key, form, i, passage));
         }
         // A term of one passage says little about the cluster, unless its passages share no term.
         if counts.terms.values().any(|term| term.n_passages > 1) {
@@ -163,8 +155,8 @@ impl Counts {
 
     /// Adds the terms of other passages.
     fn add(&mut self, other: &Self) {
-        self.n_terms += other.n_terms;
         self.n_passages += other.n_passages;
+        self.weight += other.weight;
         other.of_source.iter().for_each(|(source, n)| *self.of_source.entry(*source).or_default() += n);
         for (key, more) in &other.terms {
             let Some(term) = self.terms.get_mut(key) else {
@@ -172,22 +164,31 @@ impl Counts {
                 continue;
             };
             term.n_passages += more.n_passages;
+            term.weight += more.weight;
             term.has_other_sources |= more.has_other_sources || term.source != more.source;
             more.forms.iter().for_each(|(form, n)| term.add_form(form, *n));
         }
     }
 
-    /// Counts one use of a term, as it is written there.
-    fn count(&mut self, key: &str, form: &str, passage: u32, source: u32) {
+    /// Counts one use of a term in the `i`th passage, as it is written there.
+    fn count(&mut self, key: &str, form: &str, i: u32, passage: &Passage) {
+        let source = passage.source;
         if !self.terms.contains_key(key) {
-            let term = Term { n_passages: 0, last_passage: u32::MAX, source, has_other_sources: false, forms: vec![] };
+            let term = Term {
+                n_passages: 0,
+                weight: 0.0,
+                last_passage: u32::MAX,
+                source,
+                has_other_sources: false,
+                forms: vec![],
+            };
             self.terms.insert(key.to_owned(), term);
         }
         let Some(term) = self.terms.get_mut(key) else { return };
-        if term.last_passage != passage {
-            term.last_passage = passage;
+        if term.last_passage != i {
+            term.last_passage = i;
             term.n_passages += 1;
-            self.n_terms += 1;
+            term.weight += passage.weight;
         }
         term.has_other_sources |= term.source != source;
         term.add_form(form, 1);
@@ -209,14 +210,16 @@ impl Counts {
         })
     }
 
-    /// The most frequent phrase that holds `word` and makes up enough of its uses.
+    /// The most frequent phrase that holds `word` and makes up enough of its uses. A word of several
+    /// sources gives way to no phrase that only one of them has.
     fn phrase_of(&self, word: &str) -> Option<&str> {
-        let uses = f64::from(self.terms[word].n_passages);
+        let whole = &self.terms[word];
         self.terms
             .iter()
             .filter(|(key, phrase)| {
                 key.split_once(' ').is_some_and(|(a, b)| a == word || b == word)
-                    && f64::from(phrase.n_passages) >= PHRASE_SHARE * uses
+                    && f64::from(phrase.n_passages) >= WHOLE_SHARE * f64::from(whole.n_passages)
+                    && (phrase.has_other_sources || !whole.has_other_sources)
                     && self.holds_together(key, phrase)
                     && self.is_of_theme(phrase)
             })
@@ -277,40 +280,42 @@ mod tests {
         let mut source = 0;
         let mut passage = |text: &&'static str| {
             source += u32::from(!is_one_source);
-            Passage { text, language: english, source }
+            Passage { text, language: english, source, weight: 1.0 }
         };
         let clusters: Vec<Vec<Passage>> =
             clusters.iter().map(|texts| texts.iter().map(&mut passage).collect()).collect();
         let counted = Keywords::of(&clusters);
-        (0..clusters.len()).map(|c| counted.of_cluster(c).into_iter().map(|k| k.form).collect()).collect()
+        (0..clusters.len()).map(|c| counted.of_cluster(c)).collect()
     }
 
     #[test]
     fn weights_are_those_of_the_formula() {
         let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
-        let passage = |text: &'static str| Passage { text, language: english, source: 0 };
-        // Terms by passages: apple 2, pear 2, "apple pear" 2 in the first; apple 2, plum 2, "apple plum" 2 in the
-        // second; a term twice in a passage counts once.
+        let passage = |text: &'static str, weight: f64| Passage { text, language: english, source: 0, weight };
+        // By weight, apple is in 1.5 of 2 here and in 1 of 2 there, pear in 1.5 of 2 here and nowhere there; a term
+        // twice in a passage counts once, and plum counts only where two passages have it.
         let counted = Keywords::of(&[
-            vec![passage("apple pear, pear"), passage("apple pear")],
-            vec![passage("apple plum"), passage("apple plum")],
+            vec![passage("apple pear, pear", 1.0), passage("apple, pear", 0.5), passage("plum", 0.5)],
+            vec![passage("plum, apple", 0.5), passage("apple", 0.5), passage("plum", 1.0)],
         ]);
-        assert!((counted.weight(0, "pear") - 2.0 / 6.0 * (1.0 + 6.0 / 2.0_f64).ln()).abs() < 1e-12);
-        assert!((counted.weight(0, "appl") - 2.0 / 6.0 * (1.0 + 6.0 / 4.0_f64).ln()).abs() < 1e-12);
+        let weight = |share: f64, elsewhere: f64| share * (share / (0.3 * share + 0.7 * elsewhere)).ln();
+        assert!((counted.weight(0, "pear") - weight(0.75, 0.0)).abs() < 1e-12);
+        assert!((counted.weight(0, "appl") - weight(0.75, 0.5)).abs() < 1e-12);
+        assert!((counted.weight(1, "plum") - weight(0.75, 0.0)).abs() < 1e-12);
+        assert!(counted.weight(1, "appl") < 0.0 && counted.weight(0, "pear") > counted.weight(0, "appl"));
     }
 
     #[test]
     fn merged_clusters_are_counted_as_one() {
         let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
         let passages = |texts: &[&'static str], source: u32| -> Vec<Passage<'static>> {
-            texts.iter().map(|text| Passage { text, language: english, source }).collect()
+            texts.iter().map(|text| Passage { text, language: english, source, weight: 1.0 }).collect()
         };
         let (a, b) = (["apple pear", "apple pear"], ["Apple", "Apple plum", "plum"]);
         let merged = Keywords::of(&[passages(&a, 0), passages(&b, 1)]).merged(&[vec![1, 0]]);
         let together = Keywords::of(&[[passages(&b, 1), passages(&a, 0)].concat()]);
-        let found = |counted: &Keywords| counted.of_cluster(0).into_iter().map(|k| (k.key, k.form)).collect::<Vec<_>>();
-        assert_eq!(found(&merged), found(&together));
-        assert!((merged.share(0, "appl") - 0.8).abs() < 1e-12);
+        assert_eq!(merged.of_cluster(0), together.of_cluster(0));
+        assert!((merged.clusters[0].terms["appl"].weight - 4.0).abs() < 1e-12);
     }
 
     #[test]
@@ -356,12 +361,26 @@ mod tests {
         let of_one = |source: fn(usize) -> u32| {
             let english =
                 language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
-            let texts = shared.iter().chain(&["Acme pays"]).enumerate();
-            let passages = texts.map(|(i, text)| Passage { text, language: english, source: source(i) }).collect();
-            Keywords::of(&[passages]).of_cluster(0).into_iter().map(|k| k.form).collect::<Vec<_>>()
+            let texts = shared.iter().chain(&["goods within a month", "no fees for returns", "Acme pays"]).enumerate();
+            let passages =
+                texts.map(|(i, text)| Passage { text, language: english, source: source(i), weight: 1.0 }).collect();
+            Keywords::of(&[passages]).of_cluster(0)
         };
-        assert!(!of_one(|i| i as u32 % 4).contains(&"Acme".to_owned()));
+        assert!(!of_one(|i| i as u32 % 6).contains(&"Acme".to_owned()));
         assert!(of_one(|_| 0).contains(&"Acme".to_owned()));
+    }
+
+    #[test]
+    fn a_word_of_several_sources_gives_way_to_no_phrase_of_one() {
+        let texts = ["giant Acme opens", "giant Acme hires", "Acme opens", "hires at Acme"];
+        let of_sources = |sources: [u32; 4]| {
+            let english =
+                language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+            let passage = |(text, source)| Passage { text, language: english, source, weight: 1.0 };
+            Keywords::of(&[texts.into_iter().zip(sources).map(passage).collect()]).of_cluster(0)
+        };
+        assert_eq!(of_sources([0, 0, 1, 1])[0], "Acme");
+        assert_eq!(of_sources([0, 1, 0, 1])[0], "giant Acme");
     }
 
     #[test]

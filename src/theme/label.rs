@@ -1,49 +1,23 @@
-//! A theme's label: the keywords that tell it from the themes that are nearest to it.
+//! A theme's label: its strongest keywords.
 
-use super::keywords::{Keyword, Keywords};
 use std::collections::HashSet;
 
 /// Keywords in a label.
 const LABEL_KEYWORDS: usize = 3;
-/// A keyword of fewer passages than this share of the most frequent one's comes last.
-const COVERAGE: f64 = 1.0 / 3.0;
 
-/// A label for each cluster, all different. `keywords` are the clusters' and `near` the nearest
-/// others of each, with their cosines.
-///
-/// A keyword counts its weight times p / (p + q), where p is the share of the cluster's passages that
-/// have it and q the largest such share among the clusters near by: half where a neighbour has it as
-/// often, in full where none has it. What few of the passages have says little about the cluster, however
-/// much it tells it apart, so keywords below [`COVERAGE`] come last.
-pub(super) fn labels(counted: &Keywords, keywords: &[Vec<Keyword>], near: &[Vec<(u32, f32)>]) -> Vec<String> {
+/// A label for each theme from its keywords, the strongest first; all different.
+pub(super) fn labels(keywords: &[Vec<String>]) -> Vec<String> {
     let mut taken = HashSet::new();
-    keywords
-        .iter()
-        .zip(near)
-        .enumerate()
-        .map(|(cluster, (keywords, near))| {
-            let contrast = |keyword: &Keyword| {
-                let own = counted.share(cluster, &keyword.key);
-                let others =
-                    near.iter().map(|&(other, _)| counted.share(other as usize, &keyword.key)).fold(0.0, f64::max);
-                if own > 0.0 { keyword.weight * own / (own + others) } else { 0.0 }
-            };
-            let share = |keyword: &Keyword| counted.share(cluster, &keyword.key);
-            let most = keywords.iter().map(share).fold(0.0, f64::max);
-            let mut ranked: Vec<(bool, f64, &Keyword)> = keywords
-                .iter()
-                .map(|keyword| (share(keyword) >= COVERAGE * most, contrast(keyword), keyword))
-                .collect();
-            ranked.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
-            let forms: Vec<&str> = ranked.into_iter().map(|(_, _, keyword)| keyword.form.as_str()).collect();
-            label(&forms, cluster, &mut taken)
-        })
-        .collect()
+    let label = |(theme, keywords): (usize, &Vec<String>)| {
+        let forms: Vec<&str> = keywords.iter().map(String::as_str).collect();
+        label(&forms, theme, &mut taken)
+    };
+    keywords.iter().enumerate().map(label).collect()
 }
 
 /// The first keywords; where a label before has the same, as many more as tell them apart, and at last
 /// the theme's number. Order and case tell nothing apart.
-fn label(forms: &[&str], cluster: usize, taken: &mut HashSet<Vec<String>>) -> String {
+fn label(forms: &[&str], theme: usize, taken: &mut HashSet<Vec<String>>) -> String {
     let mut is_new = |words: &[&str]| {
         let mut words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
         words.sort_unstable();
@@ -53,7 +27,7 @@ fn label(forms: &[&str], cluster: usize, taken: &mut HashSet<Vec<String>>) -> St
     if let Some(n) = (fewest..=forms.len()).find(|&n| n > 0 && is_new(&forms[..n])) {
         return forms[..n].join(" · ");
     }
-    let number = format!("theme {cluster}");
+    let number = format!("theme {theme}");
     let mut words = forms[..fewest].to_vec();
     words.push(&number);
     is_new(&words);
