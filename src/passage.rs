@@ -83,8 +83,13 @@ impl<'a> Lengths<'a> {
 
     fn n_tokens(&self, part: Range<usize>) -> usize {
         let Some(ends) = &self.ends else { return self.measure.n_tokens(self.text[part].trim()) };
-        let up_to = |byte: usize| ends.partition_point(|&end| end <= byte);
-        self.around + up_to(part.end) - up_to(part.start)
+        let last = part.start + self.text[part.clone()].trim_end().len();
+        if last == part.start {
+            return self.around;
+        }
+        // A token that the part's end cuts is one of the part's too.
+        let up_to_last = ends.partition_point(|&end| end < last) + 1;
+        self.around + up_to_last - ends.partition_point(|&end| end <= part.start)
     }
 
     fn max_tokens(&self) -> usize {
@@ -524,6 +529,20 @@ mod tests {
                 prop_assert_eq!(by_ends.passages, by_measuring.passages);
             }
         }
+    }
+
+    #[test]
+    fn a_part_that_ends_within_a_token_has_that_token() {
+        // Words end before the full stop, and its token after it.
+        let (documents, measure) = ([document("a a!")], Ends(Words(1)));
+        let found = segment(&documents, &measure, &PassageOptions { min_chars: 1, ..Default::default() }).unwrap();
+        let texts: Vec<&str> = found.passages.iter().map(|passage| passage.text(&documents)).collect();
+        assert_eq!(texts, ["a", "a!"]);
+        let lengths = Lengths::within("a a!", &(0..4), &measure);
+        assert_eq!(
+            [0..1, 0..2, 0..3, 0..4, 1..2, 2..3, 2..4].map(|part| lengths.n_tokens(part)),
+            [1, 1, 2, 2, 0, 1, 1]
+        );
     }
 
     #[test]
