@@ -204,15 +204,12 @@ def test_rows_of_a_table_are_read_as_on_one_machine(spark: SparkSession, tmp_pat
 
 
 def test_where_nothing_comes_back_nothing_is_found(spark: SparkSession, tmp_path: Path) -> None:
-    texts = [
-        "The river rose by a metre in the night and took the bridge.",
-        "A new theory of prime numbers won the prize this year.",
-    ]
-    pq.write_table(pa.table({"text": texts}), tmp_path / "texts.parquet")
+    text = "The river rose by a metre in the night and took the bridge."
+    pq.write_table(pa.table({"text": [text]}), tmp_path / "texts.parquet")
     run = refrain_spark.report(spark, str(tmp_path / "texts.parquet"), str(tmp_path / "out"))
     summary, of_one = str(run.report).strip(), str(refrain.report(str(tmp_path / "texts.parquet"))).strip()
     assert summary == of_one.rpartition("\n")[0].strip(), "all but the time that one machine took"
-    assert (len(run.report.themes), run.pairs.count(), run.groups.count(), run.passages.count()) == (0, 0, 0, 2)
+    assert (len(run.report.themes), run.pairs.count(), run.groups.count(), run.passages.count()) == (0, 0, 0, 1)
     assert spark.read.parquet(str(tmp_path / "out" / "themes.parquet")).count() == 0
 
 
