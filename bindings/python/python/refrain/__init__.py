@@ -13,7 +13,7 @@ While refrain works, other Python threads go on, and Ctrl-C raises KeyboardInter
 
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -147,7 +147,7 @@ def duplicates(
     """
     kinds = options.get("kinds")
     if texts is not None and embeddings is None and (kinds is None or "reworded" in kinds):
-        texts = texts if _is_arrow(texts) else list(texts)
+        texts = texts if _is_arrow(texts) else list(cast("Iterable[str]", texts))
         embeddings = (embedder or Embedder(threads=options.get("threads"))).embed(texts)
     return _refrain.duplicates(texts, embeddings, dict(options))
 

@@ -2,6 +2,7 @@
 
 import os
 from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
 from typing import Any
 
 # The first has the OpenVINO provider, and is what this package requires where there is one.
@@ -18,7 +19,7 @@ def _library() -> str | None:
         for file in installed:
             stem = file.name.removeprefix("lib")
             is_library = stem.startswith("onnxruntime.") and any(end in stem for end in (".so", ".dylib", ".dll"))
-            if is_library and (path := file.locate()).is_file():
+            if is_library and (path := Path(file.locate())).is_file():
                 return str(path)
     return None
 
