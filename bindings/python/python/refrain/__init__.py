@@ -88,9 +88,7 @@ class Embedder:
     Raises OptionError, ModelError, RuntimeLibraryError.
     """
 
-    def __init__(
-        self, model: "str | PathLike[str]" = "all-MiniLM-L6-v2", **options: "Unpack[EngineOptions]"
-    ) -> None:
+    def __init__(self, model: "str | PathLike[str]" = "all-MiniLM-L6-v2", **options: "Unpack[EngineOptions]") -> None:
         self._embedder = _refrain.Embedder(_runtime.located({**options, "model": model}))
 
     def embed(self, texts: "Iterable[str] | ArrowArray") -> npt.NDArray[np.float32]:
@@ -103,9 +101,7 @@ class Embedder:
         """
         return self._embedder.embed(texts)
 
-    def _embed_passages(
-        self, texts: "ArrowArray", n_tokens: npt.NDArray[np.int32]
-    ) -> tuple[npt.NDArray[np.float32], str, str]:
+    def _embed_passages(self, texts: "ArrowArray", n_tokens: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.float32], str, str]:
         return self._embedder.embed_passages(texts, n_tokens)
 
 
