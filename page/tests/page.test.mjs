@@ -168,7 +168,7 @@ describe("the page", () => {
     await aside.waitFor();
     await page.keyboard.press("Escape");
     await aside.waitFor({ state: "detached" });
-    assert.ok(await map.evaluate((canvas) => canvas === document.activeElement), "the focus does not come back to the map");
+    await map.and(page.locator(":focus")).waitFor();
     await page.keyboard.press("0");
     await page.locator('.map-points[data-zoom="1.00"]').waitFor();
     assert.equal(await points.getAttribute("data-points"), "1500");
