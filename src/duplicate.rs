@@ -21,6 +21,7 @@ mod lexical;
 mod normal;
 mod reworded;
 mod shingle;
+mod strongest;
 mod threshold;
 
 pub use boilerplate::Boilerplate;
@@ -34,10 +35,16 @@ pub use threshold::{Rung, for_share, ladder, regroup};
 
 use crate::{Error, Result};
 use copies::{Copies, Filter};
+use lexical::LexicalPair;
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 use serde::Serialize;
-use shingle::ShingleSets;
+use shingle::{Shared, ShingleSets};
 use std::cmp::Ordering;
+use strongest::Strongest;
+
+/// Pairs that are looked at together: so that memory does not depend on how many there are.
+const AT_ONCE: usize = 1 << 20;
 
 /// How two passages are alike, the strongest kind first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -296,48 +303,46 @@ pub fn find(passages: Passages, options: &DuplicateOptions) -> Result<Duplicates
     let filter = Filter { sources: options.sources, source_of, n_new };
     let copies = Copies::new(texts, classes, filter);
 
-    let mut pairs = Vec::new();
+    let mut strongest = Strongest::new(texts, options.max_pairs);
     if asked(Kind::Exact) {
-        pairs.extend(copies.exact_pairs().map(|(a, b)| DuplicatePair {
-            a,
-            b,
-            kind: Kind::Exact,
-            cosine: passages.cosine(a, b),
-            jaccard: 1.0,
-            containment: 1.0,
-            excerpt: None,
-        }));
+        let mut exact: Vec<_> = copies.exact_pairs().collect();
+        exact.sort_unstable();
+        exact.dedup();
+        let pair = |(a, b)| {
+            let cosine = passages.cosine(a, b);
+            DuplicatePair { a, b, kind: Kind::Exact, cosine, jaccard: 1.0, containment: 1.0, excerpt: None }
+        };
+        strongest.extend(exact.into_iter().map(pair).collect());
     }
-    let by_sets = lexical::pairs(&sets, options);
-    let lexical = excerpt::in_one_stretch(by_sets, &sets, |i| texts[distinct[i as usize]], options);
-    let lexical: Vec<_> = lexical.into_iter().map(|pair| (pair.a, pair.b, pair.kind)).collect();
-    let reworded = if asked(Kind::Reworded) && rows.ncols() > 0 {
-        reworded::pairs(rows, distinct, classes.n_new(), &lexical, options.threshold)
-    } else {
-        vec![]
+    let text = |i: u32| texts[distinct[i as usize]];
+    // The pairs of passages that a pair of texts stands for, with the evidence of the texts, which were compared.
+    let of_texts = |LexicalPair { a, b, kind }: LexicalPair| {
+        let mut evidence = None;
+        let (sets, passages) = (&sets, &passages);
+        copies.pairs_between(a, b).map(move |of_passages| {
+            let (Shared { jaccard, containment }, cosine) = *evidence.get_or_insert_with(|| {
+                let cosine = passages.cosine(distinct[a as usize] as u32, distinct[b as usize] as u32);
+                (sets.shared(a as usize, b as usize), cosine)
+            });
+            let (a, b) = of_passages;
+            DuplicatePair { a, b, kind, cosine, jaccard, containment, excerpt: None }
+        })
     };
-    for (a, b, kind) in lexical.into_iter().chain(reworded).filter(|&(_, _, kind)| asked(kind)) {
-        let mut of_passages = copies.pairs_between(a, b).peekable();
-        if of_passages.peek().is_none() {
-            continue;
-        }
-        // The evidence is that of the texts that were compared, whichever copies the pair is made of.
-        let shared = sets.shared(a as usize, b as usize);
-        let cosine = passages.cosine(distinct[a as usize] as u32, distinct[b as usize] as u32);
-        let (jaccard, containment) = (shared.jaccard, shared.containment);
-        pairs.extend(of_passages.map(|(a, b)| DuplicatePair {
-            a,
-            b,
-            kind,
-            cosine,
-            jaccard,
-            containment,
-            excerpt: None,
-        }));
+    let evident = |pairs: Vec<LexicalPair>| -> Vec<DuplicatePair> {
+        pairs.into_par_iter().filter(|pair| asked(pair.kind)).flat_map_iter(of_texts).collect()
+    };
+    if asked(Kind::Near) || asked(Kind::Excerpt) {
+        lexical::for_each_pair(&sets, options, |by_sets| {
+            strongest.extend(evident(excerpt::in_one_stretch(by_sets, &sets, text, options)));
+        });
     }
-    pairs.sort_unstable_by_key(|pair| (pair.a, pair.b));
-    pairs.dedup_by_key(|pair| (pair.a, pair.b));
-    let n_pairs_left_out = keep_strongest(&mut pairs, texts, options.max_pairs);
+    if asked(Kind::Reworded) && rows.ncols() > 0 {
+        reworded::for_each_pair(rows, distinct, classes.n_new(), options.threshold, |alike| {
+            let by_words = excerpt::alike_by_words(alike, &sets, text, options);
+            strongest.extend(evident(reworded::without(alike, &by_words)));
+        });
+    }
+    let (pairs, n_pairs_left_out) = strongest.finish();
     Ok(grouped(pairs, n_pairs_left_out, &copies, &filter, passages, options))
 }
 
@@ -355,25 +360,6 @@ fn grouped(
     let boilerplate = boilerplate::boilerplate(&groups, passages.source_of, passages.document_of, options);
     let set_of = copies.set_of().to_vec();
     Duplicates { pairs, n_pairs_left_out, groups, group_of, boilerplate, n_new: passages.n_new, set_of }
-}
-
-/// Leaves the `most` strongest pairs, by kind, then evidence, then cosine, then text, in their order;
-/// says how many are gone.
-fn keep_strongest(pairs: &mut Vec<DuplicatePair>, texts: &[&str], most: usize) -> usize {
-    let n_left_out = pairs.len().saturating_sub(most);
-    if n_left_out > 0 {
-        let sides = |pair: &DuplicatePair| {
-            let (a, b) = (texts[pair.a as usize], texts[pair.b as usize]);
-            (a.min(b), a.max(b), pair.a, pair.b)
-        };
-        pairs.select_nth_unstable_by(most, |x, y| {
-            let by_figures = x.kind.cmp(&y.kind).then(y.evidence().total_cmp(&x.evidence()));
-            by_figures.then(y.by_cosine(x)).then_with(|| sides(x).cmp(&sides(y)))
-        });
-        pairs.truncate(most);
-        pairs.sort_unstable_by_key(|pair| (pair.a, pair.b));
-    }
-    n_left_out
 }
 
 #[cfg(test)]

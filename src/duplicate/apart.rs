@@ -7,10 +7,10 @@
 //! [`compared`]. What is paired with nothing outside can be put into [`groups`] by itself.
 
 use super::copies::Filter;
-use super::excerpt::in_one_stretch;
+use super::excerpt::alike_by_words;
 use super::group;
-use super::lexical::{LexicalPair, Size, kind_of, least_shared};
-use super::shingle::{ShingleRarity, ShingleSets, n_shared};
+use super::lexical::{Size, least_shared};
+use super::shingle::{ShingleRarity, ShingleSets};
 use super::{DuplicateGroup, DuplicateOptions, DuplicatePair, Kind, PairSources};
 use std::collections::HashMap;
 
@@ -143,12 +143,7 @@ pub fn compared(
 ) -> Vec<Option<Compared>> {
     assert_eq!(pairs.len(), is_reworded.len(), "a word for each pair");
     let sets = ShingleSets::of_all(texts.iter().copied());
-    let lexical = pairs.iter().filter_map(|&(a, b)| {
-        let sizes = [a, b].map(|i| Size::of(&sets, i as usize, options));
-        let n_shared = n_shared(sets.set(a as usize), sets.set(b as usize), least_shared(sizes, options))?;
-        Some(LexicalPair { a, b, kind: kind_of(n_shared, sizes, options)? })
-    });
-    let lexical = in_one_stretch(lexical.collect(), &sets, |i| texts[i as usize], options);
+    let lexical = alike_by_words(pairs, &sets, |i| texts[i as usize], options);
     let kinds: HashMap<(u32, u32), Kind> = lexical.into_iter().map(|pair| ((pair.a, pair.b), pair.kind)).collect();
     let compare = |(&(a, b), &is_reworded): (&(u32, u32), &bool)| {
         let kind = kinds.get(&(a, b)).copied().or(is_reworded.then_some(Kind::Reworded))?;
@@ -174,6 +169,7 @@ pub fn groups(
 
 #[cfg(test)]
 mod tests {
+    use super::super::excerpt::in_one_stretch;
     use super::super::lexical;
     use super::*;
     use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Where in the longer text of an excerpt pair the shorter one stands: in one stretch, or it is no excerpt.
 //! Runs of two words meet by chance all over a long text; next to each other they do not.
 
-use super::lexical::LexicalPair;
+use super::lexical::{self, LexicalPair};
 use super::normal::normalised;
 use super::shingle::{Shared, ShingleSets, for_each_run};
 use super::{DuplicateOptions, DuplicatePair, Kind};
@@ -47,6 +47,18 @@ pub(super) fn in_one_stretch<'a>(
     }));
     pairs.par_sort_unstable();
     pairs
+}
+
+/// Those among pairs of texts, by index with `a < b`, that are alike by their words, by `(a, b)`: what the join of
+/// all texts would find of them.
+pub(super) fn alike_by_words<'a>(
+    pairs: &[(u32, u32)],
+    sets: &ShingleSets,
+    text: impl Fn(u32) -> &'a str + Sync,
+    options: &DuplicateOptions,
+) -> Vec<LexicalPair> {
+    let by_sets = pairs.par_iter().filter_map(|&(a, b)| lexical::compared(sets, a, b, options)).collect();
+    in_one_stretch(by_sets, sets, text, options)
 }
 
 /// Sets the place of every excerpt among `pairs` that has none yet.

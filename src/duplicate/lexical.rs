@@ -12,9 +12,11 @@ use super::shingle::{Shared, ShingleSets, WORDS, n_shared};
 use super::{DuplicateOptions, Kind};
 use crate::similarity::in_order;
 use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-/// Sets that look for pairs together.
-const AT_ONCE: usize = 512;
+/// Sets that look for pairs together: few, because each may find as many as there are sets.
+const SETS_AT_ONCE: usize = 32;
 
 /// How many times the shingles of an edited copy a text has from which it is one that holds an excerpt.
 const LEAST_LONGER: f32 = 1.5;
@@ -27,18 +29,39 @@ pub(super) struct LexicalPair {
     pub kind: Kind,
 }
 
-/// All near and excerpt pairs, by `(a, b)`.
-pub(super) fn pairs(sets: &ShingleSets, options: &DuplicateOptions) -> Vec<LexicalPair> {
+/// Hands over all near and excerpt pairs, at most [`AT_ONCE`](super::AT_ONCE) at a time.
+pub(super) fn for_each_pair(sets: &ShingleSets, options: &DuplicateOptions, mut found: impl FnMut(Vec<LexicalPair>)) {
     let join = Join::new(sets, options);
-    let mut pairs = Vec::new();
-    let parts = (0..join.by_size.len()).step_by(AT_ONCE).map(|first| first..(first + AT_ONCE).min(join.by_size.len()));
-    let work = |part: std::ops::Range<usize>| {
-        let mut met = vec![u32::MAX; part.end];
-        part.flat_map(|rank| join.pairs_of(rank, &mut met)).collect()
+    let n = join.by_size.len();
+    let parts = (0..n).step_by(SETS_AT_ONCE).map(|first| first..(first + SETS_AT_ONCE).min(n));
+    // Which rank was last met by which: written anew by every set, so that whoever is next can have it as it is.
+    let unused = Mutex::new(Vec::new());
+    let of_unused = || unused.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = |part: Range<usize>| {
+        let mut met = of_unused().pop().unwrap_or_else(|| vec![u32::MAX; n]);
+        let pairs: Vec<LexicalPair> = part.flat_map(|rank| join.pairs_of(rank, &mut met)).collect();
+        of_unused().push(met);
+        pairs
     };
-    in_order(parts, work, |found| pairs.extend_from_slice(found));
-    pairs.par_sort_unstable();
-    pairs
+    let mut waiting = Vec::new();
+    in_order(parts, work, |mut pairs| {
+        while !pairs.is_empty() {
+            let (now, later) = pairs.split_at(pairs.len().min(super::AT_ONCE - waiting.len()));
+            waiting.extend_from_slice(now);
+            pairs = later;
+            if waiting.len() == super::AT_ONCE {
+                found(std::mem::take(&mut waiting));
+            }
+        }
+    });
+    found(waiting);
+}
+
+/// The pair that two sets make, if they do.
+pub(super) fn compared(sets: &ShingleSets, a: u32, b: u32, options: &DuplicateOptions) -> Option<LexicalPair> {
+    let sizes = [a, b].map(|i| Size::of(sets, i as usize, options));
+    let n_shared = n_shared(sets.set(a as usize), sets.set(b as usize), least_shared(sizes, options))?;
+    Some(LexicalPair { a, b, kind: kind_of(n_shared, sizes, options)? })
 }
 
 /// What decides how much two sets must share.
@@ -206,6 +229,14 @@ impl Index {
 
 fn tag(shingle: u64) -> u32 {
     (shingle >> 24) as u32
+}
+
+#[cfg(test)]
+pub(super) fn pairs(sets: &ShingleSets, options: &DuplicateOptions) -> Vec<LexicalPair> {
+    let mut pairs = Vec::new();
+    for_each_pair(sets, options, |found| pairs.extend(found));
+    pairs.sort_unstable();
+    pairs
 }
 
 #[cfg(test)]
