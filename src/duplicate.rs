@@ -108,7 +108,7 @@ pub struct DuplicateOptions {
     pub sources: PairSources,
     /// Least number of members of a group, at least 2; default 2.
     pub min_group: usize,
-    /// Pairs that are kept, the strongest first; default 10 million, which are 360 MB.
+    /// Pairs that are kept, the strongest first; default 10 million. Half as many again are held while they are found.
     pub max_pairs: usize,
     /// Share of a source's documents, above 0 and at most 1, in which a group must stand to be that
     /// source's boilerplate; default 0.2.
