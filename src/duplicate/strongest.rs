@@ -31,7 +31,7 @@ impl<'a> Strongest<'a> {
             }
             None => self.pairs.extend(pairs),
         }
-        if self.pairs.len() > self.most + self.most / 2 {
+        if self.pairs.len() > self.most.saturating_add(self.most / 2) {
             self.cut();
         }
     }
