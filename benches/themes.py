@@ -14,6 +14,14 @@ def cell(text: str, most: int = 0) -> str:
     return text[: most - 1] + "…" if most and len(text) > most else text
 
 
+def shares(of: dict) -> tuple[str, str]:
+    """The keywords of the label and the others, each with the percentage of the different texts that have it."""
+    label = of["label"].split(" · ")
+    percent = {word: f"{max(1, round(100 * share))} %" for word, share in zip(of["keywords"], of["keyword_shares"])}
+    named = [f"{word} {percent[word]}" if word in percent else word for word in label]
+    return " · ".join(named), ", ".join(f"{word} {percent[word]}" for word in of["keywords"] if word not in label)
+
+
 def main(path: str, with_text: bool) -> None:
     report = json.load(open(path, encoding="utf-8"))
     counts, themes, broader = (report.get(part, []) for part in ("header", "themes", "broader_themes"))
@@ -21,19 +29,18 @@ def main(path: str, with_text: bool) -> None:
     print(f"{counts['passages']} passages, {counts['distinct_passages']} of different text, {counts['sources']} sources; ", end="")
     print(f"{len(themes)} themes, {len(broader)} broader ones; {counts['outliers']} outliers.\n")
     if broader:
-        print("| broader theme | label | keywords | themes | passages |\n|---|---|---|---|---|")
+        print("| broader theme | label | other keywords | themes | passages |\n|---|---|---|---|---|")
         for parent in broader:
-            row = parent["parent"], parent["label"], ", ".join(parent["keywords"]), len(parent["themes"]), parent["size"]
+            row = parent["parent"], *shares(parent), len(parent["themes"]), parent["size"]
             print("| " + " | ".join(cell(str(value)) for value in row) + " |")
         print()
     columns = ["theme", "in", "label", "other keywords", "passages", "sources", "spread", "cohesion", "nearest"]
     columns += ["most central passage"] * with_text
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for theme in themes:
-        others = [word for word in theme["keywords"] if word not in theme["label"].split(" · ")]
         exemplar = theme["exemplars"][0]["text"] if theme["exemplars"] else ""
         nearest = theme["nearest"] or {"cluster_id": "", "cosine": 0}
-        row = (theme["cluster_id"], theme.get("parent", ""), theme["label"], ", ".join(others), theme["size"], theme["n_sources"],
+        row = (theme["cluster_id"], theme.get("parent", ""), *shares(theme), theme["size"], theme["n_sources"],
                f"{theme['spread']:.2f}", f"{theme['cohesion']:.2f}", f"{nearest['cluster_id']} ({nearest['cosine']:.2f})")
         row += (cell(exemplar, 100),) * with_text
         print("| " + " | ".join(cell(str(value)) for value in row) + " |")

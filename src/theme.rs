@@ -15,6 +15,16 @@ use ndarray::ArrayView2;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+/// A word or two-word phrase that marks out a theme.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keyword {
+    /// As it is mostly written.
+    pub term: String,
+    /// The share of the theme's passages of different text that have it, in any of its forms, 0 to 1: where
+    /// even the strongest keywords have a small one, the theme is a mixture.
+    pub share: f32,
+}
+
 /// A cluster shown to a reader.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Theme {
@@ -25,7 +35,7 @@ pub struct Theme {
     /// Its strongest keywords; different from every other theme's.
     pub label: String,
     /// Words and two-word phrases that mark it out, the strongest first.
-    pub keywords: Vec<String>,
+    pub keywords: Vec<Keyword>,
     /// Its passages.
     pub size: usize,
     /// Its passages of different text.
@@ -52,7 +62,7 @@ pub struct BroaderTheme {
     /// Its strongest keywords; different from every other broader theme's.
     pub label: String,
     /// Words and two-word phrases that mark it out, the strongest first.
-    pub keywords: Vec<String>,
+    pub keywords: Vec<Keyword>,
     /// The themes in it, by number.
     pub themes: Vec<u32>,
     /// The passages in them.
@@ -102,7 +112,7 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
     let distinct = members(&mut passages.distinct.iter().copied());
 
     let (counted, languages) = count(passages, &distinct, &clustering.similarity);
-    let keywords: Vec<Vec<String>> = (0..n_clusters).map(|cluster| counted.of_cluster(cluster)).collect();
+    let keywords: Vec<Vec<Keyword>> = (0..n_clusters).map(|cluster| counted.of_cluster(cluster)).collect();
     let labels = label::labels(&keywords);
     let nearest = nearest(clustering.centroids.view());
     let parent = parents(clustering.centroids.view(), &clustering.sizes);
@@ -139,7 +149,7 @@ fn broader(parent: &[u32], counted: &Keywords, clustering: &Clustering) -> Vec<B
     let mut children: Vec<Vec<u32>> = vec![vec![]; n_parents];
     parent.iter().enumerate().for_each(|(cluster, &parent)| children[parent as usize].push(cluster as u32));
     let counted = counted.merged(&children);
-    let keywords: Vec<Vec<String>> = (0..n_parents).map(|parent| counted.of_cluster(parent)).collect();
+    let keywords: Vec<Vec<Keyword>> = (0..n_parents).map(|parent| counted.of_cluster(parent)).collect();
     let labels = label::labels(&keywords);
     let described = keywords.into_iter().zip(labels).zip(children).enumerate();
     described
@@ -249,10 +259,11 @@ mod tests {
         assert_eq!(languages, [Some("en"); 5]);
         assert!(broader.is_empty() && themes.iter().all(|theme| theme.parent.is_none()));
         assert!(
-            themes[0].keywords.iter().any(|k| k == "tariff") && themes[1].keywords.iter().any(|k| k == "North Korea"),
+            themes[0].keywords.iter().any(|k| k.term == "tariff")
+                && themes[1].keywords.iter().any(|k| k.term == "North Korea"),
             "{themes:?}"
         );
-        assert!(themes.iter().all(|t| t.keywords[0] != "summit"), "what all share is no theme's first keyword");
+        assert!(themes.iter().all(|t| t.keywords[0].term != "summit"), "what all share is no theme's first keyword");
         assert_eq!((themes[0].size, themes[0].n_distinct, themes[0].sources.clone()), (3, 2, vec![(1, 2), (0, 1)]));
         assert!((themes[0].cohesion - 2.0 / 3.0).abs() < 1e-6);
         assert_eq!(themes[0].exemplars, [3, 2], "no copy beside its text");

@@ -28,6 +28,7 @@ export interface Theme {
   parent?: number | null;
   label: string;
   keywords: string[];
+  keyword_shares: number[];
   size: number;
   n_distinct: number;
   n_sources: number;
@@ -42,6 +43,7 @@ export interface BroaderTheme {
   parent: number;
   label: string;
   keywords: string[];
+  keyword_shares: number[];
   size: number;
   themes: number[];
 }

@@ -133,13 +133,28 @@ function Broader({ broader }: { broader: BroaderTheme }) {
           aria-pressed={isChosen}
           onClick={() => change({ broader: isChosen ? null : broader.parent, theme: null })}
         >
-          <bdi>{short(broader.label)}</bdi>
+          <Label of={broader} />
         </button>
       </h3>
       <span class="n">
         {passages(broader.size)} · {count(broader.themes.length, "theme", "themes")}
       </span>
     </li>
+  );
+}
+
+/** The label, with the share of the theme's different texts that have each of its keywords. */
+function Label({ of: { label, keywords, keyword_shares: shares } }: { of: Theme | BroaderTheme }) {
+  return (
+    <span>
+      {label.split(" · ").map((part, i) => (
+        <Fragment key={i}>
+          {i > 0 && " · "}
+          <bdi>{short(part)}</bdi>
+          {part === keywords[i] && <span class="n share" title="of its different texts"> {share(shares[i], 1)}</span>}
+        </Fragment>
+      ))}
+    </span>
   );
 }
 
@@ -161,7 +176,7 @@ function ThemeRow({ theme, largest }: { theme: Theme; largest: number }) {
             onClick={() => change({ theme: isChosen ? null : id, broader: null })}
           >
             {view.colour === "theme" && <Swatch of={id} />}
-            <span class="n id">{id}</span> <bdi>{short(theme.label)}</bdi>
+            <span class="n id">{id}</span> <Label of={theme} />
           </button>
         </h3>
         <span class="n size">{left < inPage ? `${number(left)} of ${number(inPage)}` : number(theme.size)}</span>
@@ -199,9 +214,10 @@ function ThemeDetails({ theme }: { theme: Theme }) {
         {theme.keywords.map((keyword, i) => (
           <>
             {i > 0 && ", "}
-            <bdi>{short(keyword, 60)}</bdi>
+            <bdi>{short(keyword, 60)}</bdi> <span class="n">{share(theme.keyword_shares[i], 1)}</span>
           </>
-        ))}
+        ))}{" "}
+        (of its different texts)
       </p>
       {nearest && (
         <p>

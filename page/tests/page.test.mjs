@@ -120,6 +120,17 @@ describe("the page", () => {
     }
   });
 
+  test("a keyword of a theme says how many of its texts have it", async () => {
+    const { page, close } = await open(browser, paths.whole);
+    const theme = page.locator(".theme").first();
+    const label = await theme.locator("h3 bdi").allInnerTexts();
+    assert.deepEqual(await theme.locator("h3 .share").allInnerTexts(), [" 90 %", " 45 %", " 30 %"]);
+    await theme.locator("summary").click();
+    const keywords = await theme.locator(".details p").first().innerText();
+    assert.ok(keywords.startsWith(`Keywords ${label[0]} 90 %, ${label[1]} 45 %, ${label[2]} 30 %`), keywords);
+    await close();
+  });
+
   test("a report without all of its texts says so", async () => {
     const { page, noted, close } = await open(browser, paths.sample);
     assert.match(await page.locator(".header").innerText(), /texts of 500 of 3,000 passages/);

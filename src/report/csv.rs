@@ -5,16 +5,17 @@
 
 use super::{Report, rounded};
 use crate::duplicate::{DuplicatePair, ExcerptPlace};
-use crate::theme::{Theme, Themes};
+use crate::theme::{Keyword, Theme, Themes};
 use std::borrow::Cow;
 use std::fs::File;
 
-const THEME_COLUMNS: [&str; 15] = [
+const THEME_COLUMNS: [&str; 16] = [
     "cluster_id",
     "label",
     "parent",
     "parent_label",
     "keywords",
+    "keyword_shares",
     "size",
     "n_distinct",
     "n_sources",
@@ -49,14 +50,15 @@ const PAIR_COLUMNS: [&str; 19] = [
 ];
 
 pub(super) fn write_themes<'a>(report: &'a Report, themes: &'a Themes, file: File) -> Result<(), String> {
-    let row = |theme: &'a Theme| -> [Cow<'a, str>; 15] {
+    let row = |theme: &'a Theme| -> [Cow<'a, str>; 16] {
         let exemplar = |i: usize| theme.exemplars.get(i).map_or("", |&passage| report.text(passage));
         [
             theme.cluster_id.to_string().into(),
             safe(&theme.label),
             theme.parent.map_or_else(String::new, |parent| parent.to_string()).into(),
             theme.parent.map_or("".into(), |parent| safe(&themes.broader[parent as usize].label)),
-            safe(&theme.keywords.join("; ")).into_owned().into(),
+            safe(&joined(&theme.keywords, |keyword| keyword.term.clone())).into_owned().into(),
+            joined(&theme.keywords, |keyword| rounded(keyword.share).to_string()).into(),
             theme.size.to_string().into(),
             theme.n_distinct.to_string().into(),
             theme.sources.len().to_string().into(),
@@ -123,6 +125,11 @@ fn write<'a, const N: usize>(
         out.write_record(row.iter().map(|cell| cell.as_bytes())).map_err(|e| e.to_string())?;
     }
     out.flush().map_err(|e| e.to_string())
+}
+
+/// A list in one cell.
+fn joined(keywords: &[Keyword], of: impl Fn(&Keyword) -> String) -> String {
+    keywords.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
 fn safe(cell: &str) -> Cow<'_, str> {

@@ -183,7 +183,8 @@ pub(super) struct ThemeShown<'a, P> {
     #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<u32>,
     label: &'a str,
-    keywords: &'a [String],
+    keywords: Vec<&'a str>,
+    keyword_shares: Vec<f64>,
     size: usize,
     n_distinct: usize,
     n_sources: usize,
@@ -199,7 +200,8 @@ pub(super) struct ThemeShown<'a, P> {
 pub(super) struct BroaderThemeShown<'a> {
     parent: u32,
     label: &'a str,
-    keywords: &'a [String],
+    keywords: Vec<&'a str>,
+    keyword_shares: Vec<f64>,
     size: usize,
     themes: &'a [u32],
 }
@@ -349,7 +351,8 @@ pub(super) fn themes<P>(report: &Report, place: impl Fn(u32) -> Option<P>) -> Op
         cluster_id: theme.cluster_id,
         parent: theme.parent,
         label: &theme.label,
-        keywords: &theme.keywords,
+        keywords: theme.keywords.iter().map(|keyword| keyword.term.as_str()).collect(),
+        keyword_shares: theme.keywords.iter().map(|keyword| rounded(keyword.share)).collect(),
         size: theme.size,
         n_distinct: theme.n_distinct,
         n_sources: theme.sources.len(),
@@ -370,7 +373,8 @@ pub(super) fn broader_themes(report: &Report) -> Vec<BroaderThemeShown<'_>> {
     let broader = report.themes.iter().flat_map(|themes| &themes.broader).map(|broader| BroaderThemeShown {
         parent: broader.parent,
         label: &broader.label,
-        keywords: &broader.keywords,
+        keywords: broader.keywords.iter().map(|keyword| keyword.term.as_str()).collect(),
+        keyword_shares: broader.keywords.iter().map(|keyword| rounded(keyword.share)).collect(),
         size: broader.size,
         themes: &broader.themes,
     });

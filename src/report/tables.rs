@@ -8,7 +8,7 @@ use crate::duplicate::{DuplicateGroup, DuplicatePair, Duplicates};
 use crate::passage::Passage;
 use crate::theme::{Theme, Themes};
 use arrow_array::builder::{ListBuilder, StringBuilder};
-use arrow_array::types::UInt32Type;
+use arrow_array::types::{Float32Type, UInt32Type};
 use arrow_array::{
     ArrayRef, BooleanArray, Float32Array, Int32Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
@@ -88,12 +88,14 @@ pub fn themes(themes: &Themes) -> Result<RecordBatch, ArrowError> {
     let figure =
         |of: fn(&Theme) -> f32| -> ArrayRef { Arc::new(Float32Array::from_iter_values(themes.iter().map(of))) };
     let mut keywords = ListBuilder::new(StringBuilder::new());
-    themes.iter().for_each(|theme| keywords.append_value(theme.keywords.iter().map(Some)));
+    themes.iter().for_each(|theme| keywords.append_value(theme.keywords.iter().map(|keyword| Some(&keyword.term))));
+    let shares = themes.iter().map(|theme| Some(theme.keywords.iter().map(|keyword| Some(keyword.share))));
     let columns: Vec<Column> = vec![
         ("cluster_id", Arc::new(UInt32Array::from_iter_values(themes.iter().map(|theme| theme.cluster_id)))),
         ("label", Arc::new(StringArray::from_iter_values(themes.iter().map(|theme| &theme.label)))),
         ("parent", Arc::new(themes.iter().map(|theme| theme.parent).collect::<UInt32Array>())),
         ("keywords", Arc::new(keywords.finish())),
+        ("keyword_shares", Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(shares))),
         ("size", number(|theme| theme.size)),
         ("n_distinct", number(|theme| theme.n_distinct)),
         ("n_sources", number(|theme| theme.sources.len())),

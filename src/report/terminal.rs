@@ -5,7 +5,7 @@
 use super::Report;
 use crate::Stage;
 use crate::duplicate::{Boilerplate, DuplicateGroup, DuplicatePair, Duplicates, Kind};
-use crate::theme::{BroaderTheme, Theme, Themes};
+use crate::theme::{BroaderTheme, Keyword, Theme, Themes};
 use console::{Style, measure_text_width, truncate_str};
 use similar::{ChangeTag, TextDiff};
 use std::collections::HashMap;
@@ -54,6 +54,14 @@ impl<'a> Page<'a> {
         let title = self.bold.apply_to(title).to_string();
         writeln!(self.out)?;
         self.line(&title)
+    }
+
+    /// A name behind what stands before it, and figures at the end of the line.
+    fn named(&mut self, before: &str, name: &str, figures: &str) -> Result<()> {
+        let room = self.width.saturating_sub(measure_text_width(before) + measure_text_width(figures) + 2);
+        let name = truncate_str(name, room, "…");
+        let gap = " ".repeat(room.saturating_sub(measure_text_width(&name)));
+        self.line(&format!("{before}{name}{gap}  {figures}"))
     }
 
     /// Words in at most `most` lines behind an indent.
@@ -134,18 +142,13 @@ fn themes(report: &Report, page: &mut Page) -> Result<()> {
         writeln!(page.out)?;
     }
     for theme in themes.iter().take(MAX_THEMES) {
-        let copies =
-            if theme.n_distinct < theme.size { format!(", {} different", theme.n_distinct) } else { String::new() };
         let figures = format!(
-            "{}{copies} · {} · cohesion {:.2}",
+            "{} · {}",
             count(theme.size, "passage", "passages"),
-            count(theme.sources.len(), "source", "sources"),
-            theme.cohesion
+            count(theme.sources.len(), "source", "sources")
         );
-        let room = page.width.saturating_sub(measure_text_width(&figures) + 8);
-        let label = page.bold.apply_to(truncate_str(&theme.label, room, "…")).to_string();
-        let gap = " ".repeat(room.saturating_sub(measure_text_width(&label)));
-        page.line(&format!("{:>4}  {label}{gap}  {figures}", theme.cluster_id))?;
+        let label = with_shares(&theme.label, &theme.keywords, page);
+        page.named(&format!("{:>4}  ", theme.cluster_id), &label, &figures)?;
         if let Some(&exemplar) = theme.exemplars.first().filter(|&&exemplar| !report.text(exemplar).is_empty()) {
             let quoted = format!("“{}”", one_line(report.text(exemplar)));
             page.wrapped(quoted.split(' '), 6, 2)?;
@@ -161,16 +164,27 @@ fn themes(report: &Report, page: &mut Page) -> Result<()> {
 fn show_broader(broader: &BroaderTheme, themes: &[Theme], page: &mut Page) -> Result<()> {
     let figures =
         format!("{} · {}", count(broader.size, "passage", "passages"), count(broader.themes.len(), "theme", "themes"));
-    let room = page.width.saturating_sub(measure_text_width(&figures) + 4);
-    let label = page.bold.apply_to(truncate_str(&broader.label, room, "…")).to_string();
-    let gap = " ".repeat(room.saturating_sub(measure_text_width(&label)));
-    page.line(&format!("  {label}{gap}  {figures}"))?;
+    let label = with_shares(&broader.label, &broader.keywords, page);
+    page.named("  ", &label, &figures)?;
     let names = broader.themes.iter().map(|&theme| {
         let first = themes[theme as usize].label.split(" · ").next().unwrap_or_default();
         format!("{theme} {first}")
     });
     let names = names.collect::<Vec<_>>().join(", ");
     page.wrapped(names.split(' '), 6, 2)
+}
+
+/// A label, with the share of the theme's texts that have each of its keywords.
+fn with_shares(label: &str, keywords: &[Keyword], page: &Page) -> String {
+    let mut shares = keywords.iter();
+    let terms = label.split(" · ").map(|term| {
+        let name = page.bold.apply_to(term).to_string();
+        match shares.next().filter(|keyword| keyword.term == term) {
+            Some(keyword) => format!("{name} {}", page.dim.apply_to(percent(keyword.share))),
+            None => name,
+        }
+    });
+    terms.collect::<Vec<_>>().join(" · ")
 }
 
 fn agreement(report: &Report, page: &mut Page) -> Result<()> {
@@ -404,6 +418,11 @@ fn timing(report: &Report, page: &mut Page) -> Result<()> {
     ))
 }
 
+/// A share in per cent; what is little but something is no 0.
+fn percent(share: f32) -> String {
+    if share > 0.0 && share < 0.01 { "< 1 %".to_owned() } else { format!("{:.0} %", 100.0 * share) }
+}
+
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -423,6 +442,18 @@ mod tests {
         let (a, b) = marked("Russia Pushes to Revive the Troika", "Moscow Advocates Revival of the Troika now", &page);
         assert_eq!(a.join(" "), "[Russia Pushes to Revive] the Troika");
         assert_eq!(b.join(" "), "[Moscow Advocates Revival of] the Troika [now]");
+    }
+
+    #[test]
+    fn a_label_tells_the_share_of_each_of_its_keywords() {
+        let page = Page { out: &mut Vec::new(), width: 80, bold: Style::new(), dim: Style::new() };
+        let keyword = |(term, share): (&str, f32)| Keyword { term: term.to_owned(), share };
+        let keywords: Vec<Keyword> = [("Lee", 1.0), ("foreign policy", 0.244), ("key", 0.002)].map(keyword).into();
+        assert_eq!(with_shares("Lee · foreign policy", &keywords, &page), "Lee 100 % · foreign policy 24 %");
+        assert_eq!(
+            with_shares("Lee · foreign policy · key · theme 7", &keywords, &page),
+            "Lee 100 % · foreign policy 24 % · key < 1 % · theme 7"
+        );
     }
 
     #[test]

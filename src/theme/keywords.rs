@@ -4,19 +4,27 @@
 //! distributional similarity"). So a keyword is in many of the passages and rare elsewhere; the α keeps
 //! what is rare everywhere from outweighing what the theme is about.
 //!
+//! The last places are for what many of the passages have, however many others have it too: with a share
+//! beside each keyword a reader is to tell what all of the theme is about from what is only in a part.
+//!
 //! A term counts once for each passage, so that one long passage is not the theme, and the more the
 //! nearer the passage is to the theme's centre. Counted are the terms that at least two of a
 //! theme's passages have: the others are most of all terms and would have to be kept for millions of
 //! passages.
 
+use super::Keyword;
 use super::language::Language;
 use super::terms::each_term;
 use rayon::prelude::*;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 
 /// Keywords of a theme at most.
 const MAX_KEYWORDS: usize = 8;
+/// So many of them may be there because many passages have them …
+const MAX_COMMON: usize = 2;
+/// … which is at least this share of the theme's, and more than of the others.
+const COMMON_SHARE: f64 = 1.0 / 3.0;
 /// Fewer keywords than this are filled up with terms that the theme shares with the others.
 const MIN_KEYWORDS: usize = 3;
 /// A phrase holds together if it makes up at least this share of one word's uses in the cluster …
@@ -64,6 +72,8 @@ struct Term {
     n_passages: u32,
     /// Weight of the passages that have it.
     weight: f64,
+    /// Its share of the weight of all; of clusters made one, the mean of theirs.
+    frequency: f64,
     last_passage: u32,
     source: u32,
     has_other_sources: bool,
@@ -85,44 +95,67 @@ impl Keywords {
         Self { clusters, total, weight }
     }
 
-    /// The same passages in fewer clusters, each made of several.
+    /// The same passages in fewer clusters, each made of several. In one of those each of the several counts once,
+    /// whatever its size: a keyword is what they have in common, not what a large one of them has.
     pub fn merged(&self, groups: &[Vec<u32>]) -> Self {
         let merge = |group: &Vec<u32>| {
             let mut all = Counts::default();
             group.iter().for_each(|&cluster| all.add(&self.clusters[cluster as usize]));
+            for (key, term) in &mut all.terms {
+                let frequency =
+                    |&cluster: &u32| self.clusters[cluster as usize].terms.get(key).map_or(0.0, |t| t.frequency);
+                term.frequency = group.iter().map(frequency).sum::<f64>() / group.len() as f64;
+            }
             all
         };
         Self::of_counts(groups.par_iter().map(merge).collect())
     }
 
-    /// A cluster's keywords, the strongest first; no word in two of them.
-    pub fn of_cluster(&self, cluster: usize) -> Vec<String> {
+    /// A cluster's keywords, no word in two of them: the strongest; then what most of its passages have, which says what it
+    /// is about even if others say it too; then more of the strongest.
+    pub fn of_cluster<'a>(&'a self, cluster: usize) -> Vec<Keyword> {
         let counts = &self.clusters[cluster];
-        let mut ranked: Vec<(f64, &str)> = counts
+        let mut ranked: Vec<(f64, &'a str)> = counts
             .terms
             .iter()
             .filter(|(key, term)| counts.holds_together(key, term) && counts.is_of_theme(term))
             .map(|(key, _)| (self.weight(cluster, key), key.as_str()))
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        let marking = || ranked.iter().filter(|(weight, _)| *weight > 0.0).map(|&(_, key)| key);
+        let uses = |key: &str| counts.terms[key].n_passages;
+        let mut common: Vec<&str> =
+            marking().filter(|key| f64::from(uses(key)) >= COMMON_SHARE * f64::from(counts.n_passages)).collect();
+        // Of equals the one that weighs more.
+        common.sort_by_key(|key| Reverse(uses(key)));
+
         let mut chosen: Vec<(&str, &str)> = Vec::new();
-        for (weight, key) in ranked {
-            // What the other themes have more often weighs nothing, or less.
-            if chosen.len() == MAX_KEYWORDS || weight <= 0.0 && chosen.len() >= MIN_KEYWORDS {
-                break;
+        let mut choose = |keys: &mut dyn Iterator<Item = &'a str>, most: usize| {
+            for key in keys {
+                if chosen.len() >= most {
+                    break;
+                }
+                // A word gives way to a phrase that it often stands in.
+                let key = counts.phrase_of(key).unwrap_or(key);
+                // Languages stem a word differently, so what is shown is compared too.
+                let form = counts.terms[key].form();
+                let is_new = |&(other, shown): &(&str, &str)| {
+                    !share_a_word(other, key) && !share_a_word(&shown.to_lowercase(), &form.to_lowercase())
+                };
+                if chosen.iter().all(is_new) {
+                    chosen.push((key, form));
+                }
             }
-            // A word gives way to a phrase that it often stands in.
-            let key = counts.phrase_of(key).unwrap_or(key);
-            // Languages stem a word differently, so what is shown is compared too.
-            let form = counts.terms[key].form();
-            let is_new = |&(other, shown): &(&str, &str)| {
-                !share_a_word(other, key) && !share_a_word(&shown.to_lowercase(), &form.to_lowercase())
-            };
-            if chosen.iter().all(is_new) {
-                chosen.push((key, form));
-            }
-        }
-        chosen.into_iter().map(|(_, form)| form.to_owned()).collect()
+        };
+        choose(&mut marking(), MAX_KEYWORDS - MAX_COMMON);
+        choose(&mut common.into_iter(), MAX_KEYWORDS);
+        choose(&mut marking(), MAX_KEYWORDS);
+        choose(&mut ranked.iter().map(|&(_, key)| key), MIN_KEYWORDS);
+        let keyword = |(key, form): (&str, &str)| Keyword {
+            term: form.to_owned(),
+            share: (f64::from(counts.terms[key].n_passages) / f64::from(counts.n_passages)) as f32,
+        };
+        chosen.into_iter().map(keyword).collect()
     }
 
     /// A term's part in the skew divergence of a cluster's passages from all others; below 0 if it is more
@@ -130,7 +163,7 @@ impl Keywords {
     fn weight(&self, cluster: usize, key: &str) -> f64 {
         let counts = &self.clusters[cluster];
         let here = counts.terms[key].weight;
-        let share = here / counts.weight;
+        let share = counts.terms[key].frequency;
         // Sums of many weights differ in their last bits by their order.
         let elsewhere = (self.total[key] - here).max(0.0) / (self.weight - counts.weight).max(1.0);
         share * (share / (SKEW * share + (1.0 - SKEW) * elsewhere)).ln()
@@ -150,6 +183,7 @@ impl Counts {
             counts.terms.retain(|_, term| term.n_passages > 1);
             counts.terms.shrink_to_fit();
         }
+        counts.terms.values_mut().for_each(|term| term.frequency = term.weight / counts.weight);
         counts
     }
 
@@ -177,6 +211,7 @@ impl Counts {
             let term = Term {
                 n_passages: 0,
                 weight: 0.0,
+                frequency: 0.0,
                 last_passage: u32::MAX,
                 source,
                 has_other_sources: false,
@@ -285,7 +320,11 @@ mod tests {
         let clusters: Vec<Vec<Passage>> =
             clusters.iter().map(|texts| texts.iter().map(&mut passage).collect()).collect();
         let counted = Keywords::of(&clusters);
-        (0..clusters.len()).map(|c| counted.of_cluster(c)).collect()
+        (0..clusters.len()).map(|c| terms(&counted.of_cluster(c))).collect()
+    }
+
+    fn terms(keywords: &[Keyword]) -> Vec<String> {
+        keywords.iter().map(|keyword| keyword.term.clone()).collect()
     }
 
     #[test]
@@ -306,16 +345,41 @@ mod tests {
     }
 
     #[test]
-    fn merged_clusters_are_counted_as_one() {
+    fn a_share_is_that_of_the_passages_with_any_form_of_the_term() {
+        let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+        let texts =
+            [("Cookies, cookies", 1.0), ("a cookie of South Korea", 0.1), ("South Korea's cookie", 0.1), ("", 0.1)];
+        let passage = |(text, weight)| Passage { text, language: english, source: 0, weight };
+        let counted = Keywords::of(&[texts.into_iter().map(passage).collect()]);
+        let shares: Vec<_> = counted.of_cluster(0).into_iter().map(|keyword| (keyword.term, keyword.share)).collect();
+        assert_eq!(shares, [("cookie".to_owned(), 0.75), ("South Korea".to_owned(), 0.5)], "however central they are");
+    }
+
+    #[test]
+    fn merged_clusters_are_counted_together_and_weigh_alike() {
         let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
         let passages = |texts: &[&'static str], source: u32| -> Vec<Passage<'static>> {
             texts.iter().map(|text| Passage { text, language: english, source, weight: 1.0 }).collect()
         };
+        // Apple is in all of a and 2 of 3 of b, plum in 2 of 3 of b: of the clusters that is 5 / 6 and 1 / 3.
         let (a, b) = (["apple pear", "apple pear"], ["Apple", "Apple plum", "plum"]);
         let merged = Keywords::of(&[passages(&a, 0), passages(&b, 1)]).merged(&[vec![1, 0]]);
-        let together = Keywords::of(&[[passages(&b, 1), passages(&a, 0)].concat()]);
-        assert_eq!(merged.of_cluster(0), together.of_cluster(0));
-        assert!((merged.clusters[0].terms["appl"].weight - 4.0).abs() < 1e-12);
+        let (apple, plum) = (&merged.clusters[0].terms["appl"], &merged.clusters[0].terms["plum"]);
+        assert_eq!((apple.n_passages, plum.n_passages, merged.clusters[0].n_passages), (4, 2, 5));
+        assert!(apple.has_other_sources && !plum.has_other_sources && (apple.weight - 4.0).abs() < 1e-12);
+        assert!((apple.frequency - 5.0 / 6.0).abs() < 1e-12 && (plum.frequency - 1.0 / 3.0).abs() < 1e-12);
+        let found = merged.of_cluster(0);
+        assert_eq!(terms(&found), ["apple", "plum"]);
+        assert_eq!(found[0].share, 0.8, "of the passages");
+    }
+
+    #[test]
+    fn what_most_passages_have_is_told_though_others_have_it_too() {
+        let (apple, grape) = ("market; apple; pear; plum; cherry", "market; grape; lemon; melon; quince");
+        let here: &[&str] = &[apple, apple, grape, grape, "market", "wheat"];
+        let elsewhere: &[&str] = &["market", "market", "market", "market", "rye", "oats"];
+        let found = &keywords(&[here, elsewhere], true)[0];
+        assert_eq!((found.len(), found[6].as_str()), (8, "market"), "five in six here, four in six there");
     }
 
     #[test]
@@ -364,7 +428,7 @@ mod tests {
             let texts = shared.iter().chain(&["goods within a month", "no fees for returns", "Acme pays"]).enumerate();
             let passages =
                 texts.map(|(i, text)| Passage { text, language: english, source: source(i), weight: 1.0 }).collect();
-            Keywords::of(&[passages]).of_cluster(0)
+            terms(&Keywords::of(&[passages]).of_cluster(0))
         };
         assert!(!of_one(|i| i as u32 % 6).contains(&"Acme".to_owned()));
         assert!(of_one(|_| 0).contains(&"Acme".to_owned()));
@@ -377,7 +441,7 @@ mod tests {
             let english =
                 language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
             let passage = |(text, source)| Passage { text, language: english, source, weight: 1.0 };
-            Keywords::of(&[texts.into_iter().zip(sources).map(passage).collect()]).of_cluster(0)
+            terms(&Keywords::of(&[texts.into_iter().zip(sources).map(passage).collect()]).of_cluster(0))
         };
         assert_eq!(of_sources([0, 0, 1, 1])[0], "Acme");
         assert_eq!(of_sources([0, 1, 0, 1])[0], "giant Acme");

@@ -1,15 +1,16 @@
 //! A theme's label: its strongest keywords.
 
+use super::Keyword;
 use std::collections::HashSet;
 
 /// Keywords in a label.
 const LABEL_KEYWORDS: usize = 3;
 
 /// A label for each theme from its keywords, the strongest first; all different.
-pub(super) fn labels(keywords: &[Vec<String>]) -> Vec<String> {
+pub(super) fn labels(keywords: &[Vec<Keyword>]) -> Vec<String> {
     let mut taken = HashSet::new();
-    let label = |(theme, keywords): (usize, &Vec<String>)| {
-        let forms: Vec<&str> = keywords.iter().map(String::as_str).collect();
+    let label = |(theme, keywords): (usize, &Vec<Keyword>)| {
+        let forms: Vec<&str> = keywords.iter().map(|keyword| keyword.term.as_str()).collect();
         label(&forms, theme, &mut taken)
     };
     keywords.iter().enumerate().map(label).collect()
