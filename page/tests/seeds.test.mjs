@@ -119,7 +119,7 @@ describe("the page of seeds/", () => {
     // By the pointer: where the map has a coloured pixel, of which names of themes cover none.
     const map = page.locator(".map-lines");
     await map.scrollIntoViewIfNeeded();
-    const position = await page.locator(".map-points").evaluate((canvas) => {
+    const position = await page.locator(".map-points[data-names]").evaluate((canvas) => {
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       const boxes = JSON.parse(canvas.dataset.names).map(({ box }) => box);
       for (let at = 0; at < data.length; at += 4) {
