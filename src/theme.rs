@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 pub struct Keyword {
     /// As it is mostly written.
     pub term: String,
-    /// The share of the theme's passages of different text that have it, in any of its forms, 0 to 1: where
-    /// even the strongest keywords have a small one, the theme is a mixture.
+    /// The share of the theme's passages of different text that have it, in any of its forms, 0 to 1: one that most
+    /// have says what the theme is about, one that few have what is in a part of it.
     pub share: f32,
 }
 
