@@ -34,7 +34,8 @@ pub struct Theme {
     pub parent: Option<u32>,
     /// Its strongest keywords; different from every other theme's.
     pub label: String,
-    /// Words and two-word phrases that mark it out, the strongest first.
+    /// Words and two-word phrases that mark it out, at most 8, the strongest first; up to two of the last are there because
+    /// many of its passages have them.
     pub keywords: Vec<Keyword>,
     /// Its passages.
     pub size: usize,
@@ -61,7 +62,8 @@ pub struct BroaderTheme {
     pub parent: u32,
     /// Its strongest keywords; different from every other broader theme's.
     pub label: String,
-    /// Words and two-word phrases that mark it out, the strongest first.
+    /// Words and two-word phrases that mark it out, at most 8, the strongest first; up to two of the last are there because
+    /// many of its passages have them.
     pub keywords: Vec<Keyword>,
     /// The themes in it, by number.
     pub themes: Vec<u32>,

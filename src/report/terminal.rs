@@ -277,10 +277,10 @@ fn show_group(
     let name = page.bold.apply_to(format!("{:<8}", pair.kind.name())).to_string();
     let across = if group.across_sources { " · across sources" } else { "" };
     page.line(&format!(
-        "{number:>4}  {name}  {}{} · {:.0} % of words in runs shared{across}",
+        "{number:>4}  {name}  {}{} · {} of words in runs shared{across}",
         count(group.members.len(), "passage", "passages"),
         pair.cosine.map_or_else(String::new, |cosine| format!(" · cosine {cosine:.2}")),
-        pair.jaccard * 100.0
+        percent(pair.jaccard)
     ))?;
     let marked = if pair.kind == Kind::Exact { None } else { Some(marked(report.text(a), report.text(b), page)) };
     let (text_a, text_b) = marked.unwrap_or_else(|| (words(report.text(a)), vec![]));
@@ -418,9 +418,13 @@ fn timing(report: &Report, page: &mut Page) -> Result<()> {
     ))
 }
 
-/// A share in per cent; what is little but something is no 0.
+/// A share in per cent; what is little but something is no 0, and nearly all not all.
 fn percent(share: f32) -> String {
-    if share > 0.0 && share < 0.01 { "< 1 %".to_owned() } else { format!("{:.0} %", 100.0 * share) }
+    match 100.0 * share {
+        little if little > 0.0 && little < 1.0 => "< 1 %".to_owned(),
+        most if most > 99.0 && most < 100.0 => "> 99 %".to_owned(),
+        percent => format!("{percent:.0} %"),
+    }
 }
 
 pub(super) fn one_line(text: &str) -> String {

@@ -31,7 +31,8 @@ const MIN_KEYWORDS: usize = 3;
 const PHRASE_SHARE: f64 = 0.5;
 /// … and this share of the other's: "South Korea" does, the "Elected South" of a headline does not.
 const OTHER_SHARE: f64 = 0.25;
-/// A word gives way to a phrase that makes up this share of its uses.
+/// A word gives way to a phrase that makes up this share of its uses; of less, the phrase's share of the passages would
+/// say too little of the word's.
 const WHOLE_SHARE: f64 = 0.5;
 /// A term of one source marks out no theme of which the source has less than this share.
 const MAIN_SOURCE: f64 = 1.0 / 3.0;
