@@ -13,7 +13,7 @@
 //! passages.
 
 use super::Keyword;
-use super::language::Language;
+use super::language::{Language, is_negation};
 use super::terms::each_term;
 use rayon::prelude::*;
 use std::cmp::{Ordering, Reverse};
@@ -112,7 +112,7 @@ impl Keywords {
         Self::of_counts(groups.par_iter().map(merge).collect())
     }
 
-    /// A cluster's keywords, no word in two of them: the strongest; then what most of its passages have, which says what it
+    /// A cluster's keywords, each with a word that no other has: the strongest; then what most of its passages have, which says what it
     /// is about even if others say it too; then more of the strongest.
     pub fn of_cluster<'a>(&'a self, cluster: usize) -> Vec<Keyword> {
         let counts = &self.clusters[cluster];
@@ -123,37 +123,31 @@ impl Keywords {
             .map(|(key, _)| (self.weight(cluster, key), key.as_str()))
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        // "Not" belongs to what follows it, unless nothing else marks out the theme as much.
+        let strongest = ranked.first().map(|&(_, key)| key);
+        ranked.retain(|&(_, key)| !is_negation(key) || Some(key) == strongest);
         let marking = || ranked.iter().filter(|(weight, _)| *weight > 0.0).map(|&(_, key)| key);
         let uses = |key: &str| counts.terms[key].n_passages;
-        let mut common: Vec<&str> =
-            marking().filter(|key| f64::from(uses(key)) >= COMMON_SHARE * f64::from(counts.n_passages)).collect();
+        let many = (COMMON_SHARE * f64::from(counts.n_passages)).ceil() as u32;
+        let mut common: Vec<&str> = marking().filter(|key| uses(key) >= many).collect();
         // Of equals the one that weighs more.
         common.sort_by_key(|key| Reverse(uses(key)));
 
-        let mut chosen: Vec<(&str, &str)> = Vec::new();
-        let mut choose = |keys: &mut dyn Iterator<Item = &'a str>, most: usize| {
+        let mut chosen: Vec<&str> = Vec::new();
+        let mut choose = |keys: &mut dyn Iterator<Item = &'a str>, most: usize, least: u32| {
             for key in keys {
                 if chosen.len() >= most {
                     break;
                 }
-                // A word gives way to a phrase that it often stands in.
-                let key = counts.phrase_of(key).unwrap_or(key);
-                // Languages stem a word differently, so what is shown is compared too.
-                let form = counts.terms[key].form();
-                let is_new = |&(other, shown): &(&str, &str)| {
-                    !share_a_word(other, key) && !share_a_word(&shown.to_lowercase(), &form.to_lowercase())
-                };
-                if chosen.iter().all(is_new) {
-                    chosen.push((key, form));
-                }
+                chosen.extend(counts.beside(&chosen, key).filter(|key| uses(key) >= least));
             }
         };
-        choose(&mut marking(), MAX_KEYWORDS - MAX_COMMON);
-        choose(&mut common.into_iter(), MAX_KEYWORDS);
-        choose(&mut marking(), MAX_KEYWORDS);
-        choose(&mut ranked.iter().map(|&(_, key)| key), MIN_KEYWORDS);
-        let keyword = |(key, form): (&str, &str)| Keyword {
-            term: form.to_owned(),
+        choose(&mut marking(), MAX_KEYWORDS - MAX_COMMON, 0);
+        choose(&mut common.into_iter(), MAX_KEYWORDS, many);
+        choose(&mut marking(), MAX_KEYWORDS, 0);
+        choose(&mut ranked.iter().map(|&(_, key)| key), MIN_KEYWORDS, 0);
+        let keyword = |key: &str| Keyword {
+            term: counts.terms[key].form().to_owned(),
             share: (f64::from(counts.terms[key].n_passages) / f64::from(counts.n_passages)) as f32,
         };
         chosen.into_iter().map(keyword).collect()
@@ -246,6 +240,23 @@ impl Counts {
         })
     }
 
+    /// What is shown for a term beside the `chosen`; nothing if they have its words. A word gives way to a phrase that it
+    /// often stands in: "Korea" to "South Korea" and, after that, "North" to "North Korea"; but "Chancellor" after
+    /// "Friedrich Merz" not to "Chancellor Friedrich".
+    fn beside<'a>(&'a self, chosen: &[&str], key: &'a str) -> Option<&'a str> {
+        // Languages stem a word differently, so what is shown is compared too.
+        let form = |key: &str| self.terms[key].form().to_lowercase();
+        let is_new = |key: &str| {
+            let form_of_it = form(key);
+            !chosen.iter().any(|has| share_a_word(has, key) || share_a_word(&form(has), &form_of_it))
+        };
+        let is_word_new = is_new(key);
+        let is_apart = |phrase: &str| !chosen.iter().any(|has| is_chained(has, phrase));
+        self.phrase_of(key)
+            .filter(|phrase| is_new(phrase) || is_word_new && is_apart(phrase))
+            .or_else(|| is_word_new.then_some(key))
+    }
+
     /// The most frequent phrase that holds `word` and makes up enough of its uses. A word of several
     /// sources gives way to no phrase that only one of them has.
     fn phrase_of(&self, word: &str) -> Option<&str> {
@@ -294,6 +305,12 @@ fn share_a_word(a: &str, b: &str) -> bool {
     let words = |term: &str| term.split([' ', '-', '.', ':']).map(str::to_owned).collect::<Vec<_>>();
     let b = words(b);
     words(a).iter().any(|a| b.iter().any(|b| is_one_word(a, b)))
+}
+
+/// Whether one of two phrases ends with the word that the other begins with, so that they are one longer phrase.
+fn is_chained(a: &str, b: &str) -> bool {
+    let (Some((a, b)), Some((c, d))) = (a.split_once(' '), b.split_once(' ')) else { return false };
+    a == d || b == c
 }
 
 fn is_one_word(a: &str, b: &str) -> bool {
@@ -370,7 +387,7 @@ mod tests {
         assert!(apple.has_other_sources && !plum.has_other_sources && (apple.weight - 4.0).abs() < 1e-12);
         assert!((apple.frequency - 5.0 / 6.0).abs() < 1e-12 && (plum.frequency - 1.0 / 3.0).abs() < 1e-12);
         let found = merged.of_cluster(0);
-        assert_eq!(terms(&found), ["apple", "plum"]);
+        assert_eq!(terms(&found), ["apple", "apple pear", "plum"]);
         assert!((found[0].share - 0.8).abs() < 1e-6, "of the passages");
     }
 
@@ -394,6 +411,29 @@ mod tests {
         );
         assert_eq!(found[0], ["North Korea", "parade"]);
         assert_eq!(found[1], ["trade", "policies", "talks"]);
+    }
+
+    #[test]
+    fn a_keyword_adds_a_word_to_those_before_it() {
+        // A third of the notices are of privacy, so "Notice" stands; "Privacy" gives way to the phrase it always stands in.
+        let notices: &[&str] =
+            &["Privacy Notice", "Privacy Notice", "a Notice; by post", "by post; a Notice", "Notice of it", "Notice"];
+        assert_eq!(keywords(&[notices, &[]], true)[0], ["Notice", "post", "Privacy Notice"]);
+        let koreas: &[&str] = &["South Korea", "South Korea", "South Korea and North Korea", "North Korea"];
+        assert_eq!(keywords(&[koreas, &[]], true)[0], ["South Korea", "North Korea"]);
+        // The name has three words; the first is told by itself.
+        let chancellor: &[&str] = &["Chancellor Friedrich Merz", "Chancellor Friedrich Merz", "Friedrich Merz"];
+        assert_eq!(keywords(&[chancellor, &[]], true)[0], ["Friedrich Merz", "Chancellor"]);
+    }
+
+    #[test]
+    fn not_stands_before_its_word_or_is_the_theme() {
+        let links: &[&str] = &["links: not responsible", "not responsible for links", "links", "the links"];
+        assert_eq!(keywords(&[links, &[]], true)[0], ["links", "not responsible"]);
+        let denials: &[&str] = &["not a sale", "we do not lend", "it is not lent", "it will not sell"];
+        let elsewhere: &[&str] = &["we lend", "it is lent", "a sale"];
+        assert_eq!(keywords(&[denials, elsewhere], true)[0][0], "not");
+        assert_eq!(keywords(&[links, denials], true)[0], ["links", "not responsible"], "not is no mark of its own");
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(super) struct Language {
     /// ISO 639-1; empty where it is not known.
     code: &'static str,
     stop_words: HashSet<&'static str>,
+    /// Its word for "not".
+    negation: Option<&'static str>,
     stemmer: Option<Stemmer>,
     /// Whether an article or pronoun may be joined to a word by an apostrophe ("l'article").
     elides: bool,
@@ -30,7 +32,8 @@ impl Language {
 
     /// What all forms of a word have in common; `word` is in lower case.
     pub fn stem(&self, word: &str) -> String {
-        self.stemmer.as_ref().map_or_else(|| word.to_owned(), |stemmer| stemmer.stem(word).into_owned())
+        let stemmer = self.stemmer.as_ref().filter(|_| self.negation != Some(word));
+        stemmer.map_or_else(|| word.to_owned(), |stemmer| stemmer.stem(word).into_owned())
     }
 
     /// Whether an article or pronoun may be joined to a word by an apostrophe.
@@ -45,9 +48,12 @@ impl Language {
 
     fn new(code: &'static str, stemmer: Option<Algorithm>) -> Self {
         let more: &[&str] = if code == "en" { &MORE_ENGLISH_STOP_WORDS } else { &[] };
-        let is_content = |word: &&&str| code == "en" && NO_ENGLISH_STOP_WORDS.contains(word);
+        let negation = NEGATIONS.iter().find(|(of, _)| *of == code).map(|&(_, word)| word);
+        let is_content =
+            |word: &&&str| negation == Some(**word) || code == "en" && NO_ENGLISH_STOP_WORDS.contains(word);
         Self {
             code,
+            negation,
             stop_words: stop_words::lookup(code)
                 .into_iter()
                 .flatten()
@@ -63,6 +69,31 @@ impl Language {
 
 fn cedillas(word: &str) -> String {
     word.replace('ș', "ş").replace('ț', "ţ")
+}
+
+/// By language, the word for "not". It is no stop word: what is "not responsible" would be told as responsible.
+const NEGATIONS: [(&str, &str); 16] = [
+    ("en", "not"),
+    ("de", "nicht"),
+    ("fr", "pas"),
+    ("es", "no"),
+    ("pt", "não"),
+    ("it", "non"),
+    ("nl", "niet"),
+    ("sv", "inte"),
+    ("da", "ikke"),
+    ("no", "ikke"),
+    ("hu", "nem"),
+    ("ro", "nu"),
+    ("ru", "не"),
+    ("tr", "değil"),
+    ("el", "δεν"),
+    ("pl", "nie"),
+];
+
+/// Whether a term is a language's word for "not" and no more.
+pub(super) fn is_negation(key: &str) -> bool {
+    NEGATIONS.iter().any(|&(_, word)| word == key)
 }
 
 /// English words that introduce what a text is about and are not in the list of stop words.
@@ -242,6 +273,16 @@ mod tests {
         for (language, code, _) in KNOWN {
             assert!(!LANGUAGES[&language].stop_words.is_empty(), "{code}");
         }
+    }
+
+    #[test]
+    fn not_is_no_stop_word_and_has_one_form() {
+        for (code, word) in NEGATIONS {
+            let (language, ..) = KNOWN.iter().find(|(_, known, _)| *known == code).unwrap();
+            let language = &LANGUAGES[language];
+            assert!(!language.is_stop_word(word) && language.stem(word) == word && is_negation(word), "{code}");
+        }
+        assert!(!is_negation("not sell") && LANGUAGES[&Lang::Fra].is_stop_word("ne"));
     }
 
     proptest! {
