@@ -43,6 +43,8 @@ pub struct Theme {
     pub n_distinct: usize,
     /// Passages by source, the most first.
     pub sources: Vec<(u32, usize)>,
+    /// Passages by language, the most first; as [`Themes::languages`] has it for each.
+    pub languages: Vec<(Option<&'static str>, usize)>,
     /// How evenly its passages are spread over the sources, 0 to 1: the entropy of the sources as a share
     /// of the greatest that is possible, ln min(passages of the theme, sources of the corpus). 0: all
     /// from one source.
@@ -125,7 +127,7 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
         .enumerate()
         .map(|(cluster, (keywords, label))| {
             let members = &all[cluster];
-            let sources = by_source(members, passages.source_of);
+            let sources = counted_by(members, |i| passages.source_of[i]);
             let similarity: f64 = members.iter().map(|&i| f64::from(clustering.similarity[i])).sum();
             Theme {
                 cluster_id: cluster as u32,
@@ -136,6 +138,7 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
                 n_distinct: distinct[cluster].len(),
                 spread: spread(&sources, members.len(), n_sources),
                 sources,
+                languages: counted_by(members, |i| languages[i]),
                 cohesion: (similarity / members.len().max(1) as f64) as f32,
                 nearest: nearest[cluster],
                 exemplars: exemplars(&distinct[cluster], passages, &clustering.similarity),
@@ -203,13 +206,13 @@ fn nearest(centroids: ArrayView2<f32>) -> Vec<Option<(u32, f32)>> {
     (0..n).map(of_row).collect()
 }
 
-/// Passages by source, the most first.
-fn by_source(members: &[usize], source_of: &[u32]) -> Vec<(u32, usize)> {
-    let mut by_source: BTreeMap<u32, usize> = BTreeMap::new();
-    members.iter().for_each(|&i| *by_source.entry(source_of[i]).or_default() += 1);
-    let mut sources: Vec<_> = by_source.into_iter().collect();
-    sources.sort_by_key(|&(source, n)| (Reverse(n), source));
-    sources
+/// How many passages have each of what `of` says of them, the most first.
+fn counted_by<T: Copy + Ord>(members: &[usize], of: impl Fn(usize) -> T) -> Vec<(T, usize)> {
+    let mut counts: BTreeMap<T, usize> = BTreeMap::new();
+    members.iter().for_each(|&i| *counts.entry(of(i)).or_default() += 1);
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|&(what, n)| (Reverse(n), what));
+    counts
 }
 
 /// See [`Theme::spread`].
@@ -267,6 +270,7 @@ mod tests {
         );
         assert!(themes.iter().all(|t| t.keywords[0].term != "summit"), "what all share is no theme's first keyword");
         assert_eq!((themes[0].size, themes[0].n_distinct, themes[0].sources.clone()), (3, 2, vec![(1, 2), (0, 1)]));
+        assert_eq!(themes[0].languages, [(Some("en"), 3)]);
         assert!((themes[0].cohesion - 2.0 / 3.0).abs() < 1e-6);
         assert_eq!(themes[0].exemplars, [3, 2], "no copy beside its text");
         assert_eq!(themes[0].nearest.map(|(other, _)| other), Some(1));

@@ -23,6 +23,11 @@ export function share(part: number, all: number): string {
   return `${Math.round(percent)} %`;
 }
 
+const LANGUAGES = new Intl.DisplayNames("en", { type: "language" });
+
+/** "Portuguese" of "pt". */
+export const language = (code: string | null): string => (code === null ? "not known" : (LANGUAGES.of(code) ?? code));
+
 /** "bytes 6,654–7,093". */
 export const bytes = (start: number, end: number): string => `bytes ${number(start)}–${number(end)}`;
 

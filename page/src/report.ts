@@ -33,6 +33,8 @@ export interface Theme {
   n_distinct: number;
   n_sources: number;
   sources: { source: string; passages: number }[];
+  /** By ISO 639-1 code; null where it is not known. */
+  languages: { language: string | null; passages: number }[];
   spread: number;
   cohesion: number;
   nearest: { cluster_id: number; cosine: number } | null;

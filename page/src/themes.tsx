@@ -4,7 +4,7 @@
 import { Fragment } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { Curve } from "./curve.tsx";
-import { count, decimal, number, passages, share, short, sources } from "./format.ts";
+import { count, decimal, language, number, passages, share, short, sources } from "./format.ts";
 import { Choice, Pager, Place, SourceLink, Swatch, ThemeLink, useShared, usePages } from "./parts.tsx";
 import type { BroaderTheme, Report, Theme } from "./report.ts";
 import { fold, terms } from "./search.ts";
@@ -226,6 +226,15 @@ function ThemeDetails({ theme }: { theme: Theme }) {
       )}
       <p>
         <span class="label">Spread over sources</span> {decimal(theme.spread)} (1: evenly over as many as it could)
+      </p>
+      <p>
+        <span class="label">Languages</span>{" "}
+        {theme.languages.map(({ language: code, passages: n }, i) => (
+          <>
+            {i > 0 && ", "}
+            {language(code)} <span class="n">{share(n, theme.size)}</span>
+          </>
+        ))}
       </p>
       <div>
         <span class="label">Sources</span>

@@ -192,6 +192,10 @@ export function generated({
       n_distinct: Math.max(1, theme.members.length - (cluster_id % 5)),
       n_sources: inSources.length,
       sources: inSources.map(([source, count]) => ({ source: sourceNames[source], passages: count })),
+      languages: [
+        { language: "en", passages: theme.members.length - 1 },
+        { language: "pt", passages: 1 },
+      ],
       spread: round(0.4 + 0.6 * next()),
       cohesion: round(0.6 + 0.35 * next()),
       nearest: { cluster_id: (cluster_id + 1) % nThemes, cosine: round(0.5 + 0.4 * next()) },
@@ -317,6 +321,7 @@ export function hostile() {
     n_distinct: members.length,
     n_sources: members.length / 2,
     sources: names.slice(members[0] / 2, members.at(-1) / 2 + 1).map((source) => ({ source, passages: 2 })),
+    languages: [{ language: null, passages: members.length }],
     spread: 1,
     cohesion: 0.5,
     nearest: { cluster_id: 1 - cluster_id, cosine: 0.1 },

@@ -120,7 +120,7 @@ describe("the page", () => {
     }
   });
 
-  test("a keyword of a theme says how many of its texts have it", async () => {
+  test("a keyword of a theme says how many of its texts have it, a language how many passages", async () => {
     const { page, close } = await open(browser, paths.whole);
     const theme = page.locator(".theme").first();
     const label = await theme.locator("h3 bdi").allInnerTexts();
@@ -128,6 +128,8 @@ describe("the page", () => {
     await theme.locator("summary").click();
     const keywords = await theme.locator(".details p").first().innerText();
     assert.ok(keywords.startsWith(`Keywords ${label[0]} 90 %, ${label[1]} 45 %, ${label[2]} 30 %`), keywords);
+    const languages = await theme.locator(".details p", { hasText: "Languages" }).innerText();
+    assert.match(languages, /^Languages English (> )?\d+ %, Portuguese (< )?\d+ %$/);
     await close();
   });
 

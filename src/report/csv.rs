@@ -5,11 +5,11 @@
 
 use super::{Report, rounded};
 use crate::duplicate::{DuplicatePair, ExcerptPlace};
-use crate::theme::{Keyword, Theme, Themes};
+use crate::theme::{Theme, Themes};
 use std::borrow::Cow;
 use std::fs::File;
 
-const THEME_COLUMNS: [&str; 16] = [
+const THEME_COLUMNS: [&str; 17] = [
     "cluster_id",
     "label",
     "parent",
@@ -19,6 +19,7 @@ const THEME_COLUMNS: [&str; 16] = [
     "size",
     "n_distinct",
     "n_sources",
+    "languages",
     "spread",
     "cohesion",
     "nearest",
@@ -50,18 +51,19 @@ const PAIR_COLUMNS: [&str; 19] = [
 ];
 
 pub(super) fn write_themes<'a>(report: &'a Report, themes: &'a Themes, file: File) -> Result<(), String> {
-    let row = |theme: &'a Theme| -> [Cow<'a, str>; 16] {
+    let row = |theme: &'a Theme| -> [Cow<'a, str>; 17] {
         let exemplar = |i: usize| theme.exemplars.get(i).map_or("", |&passage| report.text(passage));
         [
             theme.cluster_id.to_string().into(),
             safe(&theme.label),
             theme.parent.map_or_else(String::new, |parent| parent.to_string()).into(),
             theme.parent.map_or("".into(), |parent| safe(&themes.broader[parent as usize].label)),
-            safe(&joined(&theme.keywords, |keyword| keyword.term.clone())).into_owned().into(),
-            joined(&theme.keywords, |keyword| rounded(keyword.share).to_string()).into(),
+            safe(&joined(theme.keywords.iter().map(|keyword| keyword.term.clone()))).into_owned().into(),
+            joined(theme.keywords.iter().map(|keyword| rounded(keyword.share).to_string())).into(),
             theme.size.to_string().into(),
             theme.n_distinct.to_string().into(),
             theme.sources.len().to_string().into(),
+            joined(theme.languages.iter().map(|(language, n)| format!("{} {n}", language.unwrap_or("unknown")))).into(),
             rounded(theme.spread).to_string().into(),
             rounded(theme.cohesion).to_string().into(),
             theme.nearest.map_or_else(String::new, |(other, _)| other.to_string()).into(),
@@ -128,8 +130,8 @@ fn write<'a, const N: usize>(
 }
 
 /// A list in one cell.
-fn joined(keywords: &[Keyword], of: impl Fn(&Keyword) -> String) -> String {
-    keywords.iter().map(of).collect::<Vec<_>>().join("; ")
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 fn safe(cell: &str) -> Cow<'_, str> {

@@ -189,6 +189,7 @@ pub(super) struct ThemeShown<'a, P> {
     n_distinct: usize,
     n_sources: usize,
     sources: Vec<ThemeSource<'a>>,
+    languages: Vec<ThemeLanguage>,
     spread: f64,
     cohesion: f64,
     nearest: Option<NearestShown>,
@@ -216,6 +217,13 @@ struct NearestShown {
 #[derive(Serialize)]
 struct ThemeSource<'a> {
     source: &'a str,
+    passages: usize,
+}
+
+/// `language` is null where it is not known.
+#[derive(Serialize)]
+struct ThemeLanguage {
+    language: Option<&'static str>,
     passages: usize,
 }
 
@@ -361,6 +369,7 @@ pub(super) fn themes<P>(report: &Report, place: impl Fn(u32) -> Option<P>) -> Op
             .iter()
             .map(|&(source, passages)| ThemeSource { source: &report.sources[source as usize], passages })
             .collect(),
+        languages: theme.languages.iter().map(|&(language, passages)| ThemeLanguage { language, passages }).collect(),
         spread: rounded(theme.spread),
         cohesion: rounded(theme.cohesion),
         nearest: theme.nearest.map(|(cluster_id, cosine)| NearestShown { cluster_id, cosine: rounded(cosine) }),

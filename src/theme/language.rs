@@ -201,6 +201,9 @@ static UNKNOWN: LazyLock<Language> = LazyLock::new(|| Language::new("", None));
 const SAMPLE: usize = 4096;
 /// A language that fewer than one in so many texts of the sample are plainly in is not in the corpus.
 const RARE: usize = 500;
+/// Nor one that a single text is plainly in, unless that is this share of all that is in the sample: a headline of Korean
+/// names is taken for Latin.
+const ALONE: usize = 20;
 
 /// The language of each text; `document_of` says which of them stand in one document.
 pub(super) fn of_texts(texts: &[&str], document_of: &[u32]) -> Vec<&'static Language> {
@@ -211,10 +214,19 @@ pub(super) fn of_texts(texts: &[&str], document_of: &[u32]) -> Vec<&'static Lang
     let step = texts.len().div_ceil(SAMPLE).max(1);
     let sample: Vec<&str> = texts.iter().copied().step_by(step).collect();
     let any = Detector::new();
-    let mut counts = Counts::default();
     let found: Vec<_> = sample.par_iter().map(|text| plainly(&any, text)).collect();
-    found.into_iter().flatten().for_each(|language| counts.add(language, 1));
-    let present = counts.0.values().filter(|(n, _)| n * RARE >= sample.len()).map(|&(_, language)| language);
+    let (mut n_texts, mut n_bytes) = (Counts::default(), Counts::default());
+    for (text, language) in sample.iter().zip(found) {
+        if let Some(language) = language {
+            n_texts.add(language, 1);
+            n_bytes.add(language, text.len());
+        }
+    }
+    let all_bytes: usize = sample.iter().map(|text| text.len()).sum();
+    let is_present = |&(n, language): &(usize, Lang)| {
+        n * RARE >= sample.len() && (n > 1 || n_bytes.of(language) * ALONE >= all_bytes)
+    };
+    let present = n_texts.0.values().copied().filter(is_present).map(|(_, language)| language);
     let detector = Detector::with_allowlist(present.chain(OF_ONE_SCRIPT).collect());
     let own: Vec<Option<Lang>> = texts.par_iter().map(|text| plainly(&detector, text)).collect();
 
@@ -244,6 +256,10 @@ impl Counts {
         self.0.entry(language as u8).or_insert((0, language)).0 += n;
     }
 
+    fn of(&self, language: Lang) -> usize {
+        self.0.get(&(language as u8)).map_or(0, |&(n, _)| n)
+    }
+
     /// The one with the most, the first of equals.
     fn most(&self) -> Option<Lang> {
         self.0.values().rev().max_by_key(|(n, _)| *n).map(|&(_, language)| language)
@@ -265,6 +281,10 @@ mod tests {
         assert_eq!(is_german, [true, true, false, false, false], "the last by the corpus");
         assert_eq!((found[1].code(), found[4].code()), (Some("de"), Some("en")));
         assert!(found[4].is_stop_word("the") && found[2].stem("policies") == found[2].stem("policy"));
+        let headline = "South Korea's Lee Jae-myung Faces Potential Clash with Trump Administration";
+        assert_eq!(of_texts(&[headline], &[0])[0].code(), Some("la"), "what whatlang takes it for");
+        let many = std::iter::repeat_n(english, 20).chain([headline]).collect::<Vec<_>>();
+        assert_eq!(of_texts(&many, &[0; 21])[20].code(), Some("en"));
         assert!(!of_texts(&["1 2 3"], &[0])[0].is_stop_word("the"));
     }
 
