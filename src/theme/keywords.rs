@@ -10,7 +10,7 @@
 //! A term counts once for each passage, so that one long passage is not the theme, and the more the
 //! nearer the passage is to the theme's centre. Counted are the terms that at least two of a
 //! theme's passages have: the others are most of all terms and would have to be kept for millions of
-//! passages.
+//! passages. Only a theme of few passages keeps them: there each passage is told by some keyword, as far as there is room.
 
 use super::Keyword;
 use super::language::{Language, is_negation};
@@ -36,6 +36,8 @@ const OTHER_SHARE: f64 = 0.25;
 const WHOLE_SHARE: f64 = 0.5;
 /// A term of one source marks out no theme of which the source has less than this share.
 const MAIN_SOURCE: f64 = 1.0 / 3.0;
+/// A cluster of at most so many passages is small: it keeps the terms of one of them too, and which have each.
+const SMALL: usize = 16;
 /// The α of the skew divergence.
 const SKEW: f64 = 0.3;
 
@@ -76,6 +78,8 @@ struct Term {
     /// Its share of the weight of all; of clusters made one, the mean of theirs.
     frequency: f64,
     last_passage: u32,
+    /// In a small cluster the passages that have it, a bit for each; in others none.
+    passages: u16,
     source: u32,
     has_other_sources: bool,
     forms: Vec<(String, u32)>,
@@ -106,22 +110,26 @@ impl Keywords {
                 let frequency =
                     |&cluster: &u32| self.clusters[cluster as usize].terms.get(key).map_or(0.0, |t| t.frequency);
                 term.frequency = group.iter().map(frequency).sum::<f64>() / group.len() as f64;
+                term.passages = 0;
             }
             all
         };
         Self::of_counts(groups.par_iter().map(merge).collect())
     }
 
-    /// A cluster's keywords, each with a word that no other has: the strongest; then what most of its passages have, which says what it
-    /// is about even if others say it too; then more of the strongest.
-    pub fn of_cluster<'a>(&'a self, cluster: usize) -> Vec<Keyword> {
+    /// A cluster's keywords, each with a word that no other has: the strongest; of a small cluster, what tells the passages
+    /// that have none of these; more of the strongest, and what most of its passages have, which says what it is about even
+    /// if others say it too.
+    pub fn of_cluster(&self, cluster: usize) -> Vec<Keyword> {
         let counts = &self.clusters[cluster];
-        let mut ranked: Vec<(f64, &'a str)> = counts
+        // What one passage has marks out none, unless its passages share no term.
+        let least = if counts.has_shared_terms() { 2 } else { 1 };
+        let (mut ranked, single): (Vec<(f64, &str)>, Vec<_>) = counts
             .terms
             .iter()
             .filter(|(key, term)| counts.holds_together(key, term) && counts.is_of_theme(term))
             .map(|(key, _)| (self.weight(cluster, key), key.as_str()))
-            .collect();
+            .partition(|(_, key)| counts.terms[*key].n_passages >= least);
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
         // "Not" belongs to what follows it, unless nothing else marks out the theme as much.
         let strongest = ranked.first().map(|&(_, key)| key);
@@ -134,21 +142,23 @@ impl Keywords {
         common.sort_by_key(|key| Reverse(uses(key)));
 
         let mut chosen: Vec<&str> = Vec::new();
-        let mut choose = |keys: &mut dyn Iterator<Item = &'a str>, most: usize, least: u32| {
+        let choose = |chosen: &mut Vec<_>, keys: &mut dyn Iterator<Item = _>, most: usize, least: u32| {
             for key in keys {
                 if chosen.len() >= most {
                     break;
                 }
-                chosen.extend(counts.beside(&chosen, key).filter(|key| uses(key) >= least));
+                chosen.extend(counts.beside(chosen, key).filter(|key| uses(key) >= least));
             }
         };
-        choose(&mut marking(), MAX_KEYWORDS - MAX_COMMON, 0);
-        choose(&mut common.into_iter(), MAX_KEYWORDS, many);
-        choose(&mut marking(), MAX_KEYWORDS, 0);
-        choose(&mut ranked.iter().map(|&(_, key)| key), MIN_KEYWORDS, 0);
+        choose(&mut chosen, &mut marking(), MIN_KEYWORDS, 0);
+        counts.tell_the_rest(&mut chosen, ranked.iter().copied().chain(single).collect());
+        choose(&mut chosen, &mut marking(), MAX_KEYWORDS - MAX_COMMON, 0);
+        choose(&mut chosen, &mut common.into_iter(), MAX_KEYWORDS, many);
+        choose(&mut chosen, &mut marking(), MAX_KEYWORDS, 0);
+        choose(&mut chosen, &mut ranked.iter().map(|&(_, key)| key), MIN_KEYWORDS, 0);
         let keyword = |key: &str| Keyword {
             term: counts.terms[key].form().to_owned(),
-            share: (f64::from(counts.terms[key].n_passages) / f64::from(counts.n_passages)) as f32,
+            share: (f64::from(uses(key)) / f64::from(counts.n_passages)) as f32,
         };
         chosen.into_iter().map(keyword).collect()
     }
@@ -173,13 +183,21 @@ impl Counts {
             *counts.of_source.entry(passage.source).or_default() += 1;
             each_term(passage.text, passage.language, |key, form| counts.count(key, form, i, passage));
         }
-        // A term of one passage says little about the cluster, unless its passages share no term.
-        if counts.terms.values().any(|term| term.n_passages > 1) {
+        // A term of one passage says little about the cluster, unless that has few.
+        if !counts.is_small() && counts.has_shared_terms() {
             counts.terms.retain(|_, term| term.n_passages > 1);
             counts.terms.shrink_to_fit();
         }
         counts.terms.values_mut().for_each(|term| term.frequency = term.weight / counts.weight);
         counts
+    }
+
+    fn is_small(&self) -> bool {
+        self.n_passages as usize <= SMALL
+    }
+
+    fn has_shared_terms(&self) -> bool {
+        self.terms.values().any(|term| term.n_passages > 1)
     }
 
     /// Adds the terms of other passages.
@@ -202,12 +220,14 @@ impl Counts {
     /// Counts one use of a term in the `i`th passage, as it is written there.
     fn count(&mut self, key: &str, form: &str, i: u32, passage: &Passage) {
         let source = passage.source;
+        let bit = if self.is_small() { 1 << i } else { 0 };
         if !self.terms.contains_key(key) {
             let term = Term {
                 n_passages: 0,
                 weight: 0.0,
                 frequency: 0.0,
                 last_passage: u32::MAX,
+                passages: 0,
                 source,
                 has_other_sources: false,
                 forms: vec![],
@@ -218,6 +238,7 @@ impl Counts {
         if term.last_passage != i {
             term.last_passage = i;
             term.n_passages += 1;
+            term.passages |= bit;
             term.weight += passage.weight;
         }
         term.has_other_sources |= term.source != source;
@@ -257,6 +278,31 @@ impl Counts {
             .or_else(|| is_word_new.then_some(key))
     }
 
+    /// Adds keywords for the passages of a small cluster that have none of the `chosen`: each time the one that most of
+    /// them have.
+    fn tell_the_rest<'a>(&'a self, chosen: &mut Vec<&'a str>, mut candidates: Vec<(f64, &'a str)>) {
+        let passages = |key: &str| self.terms[key].passages;
+        let mut told = chosen.iter().fold(0, |told, key| told | passages(key));
+        candidates.retain(|(weight, _)| *weight > 0.0);
+        while chosen.len() < MAX_KEYWORDS {
+            candidates.retain(|(_, key)| passages(key) & !told != 0);
+            let n_new = |key: &str| (passages(key) & !told).count_ones();
+            // What one passage has weighs alike; its names say most.
+            let is_name =
+                |key: &str| self.terms[key].n_passages == 1 && self.terms[key].form().starts_with(char::is_uppercase);
+            let by_use = |a: &str, b: &str| (n_new(a), is_name(a)).cmp(&(n_new(b), is_name(b)));
+            let best = candidates.iter().copied().enumerate().max_by(|(_, (weight, a)), (_, (other, b))| {
+                by_use(a, b).then(weight.total_cmp(other)).then_with(|| b.cmp(a))
+            });
+            let Some((at, (_, key))) = best else { break };
+            candidates.swap_remove(at);
+            if let Some(shown) = self.beside(chosen, key) {
+                chosen.push(shown);
+                told |= passages(shown);
+            }
+        }
+    }
+
     /// The most frequent phrase that holds `word` and makes up enough of its uses. A word of several
     /// sources gives way to no phrase that only one of them has.
     fn phrase_of(&self, word: &str) -> Option<&str> {
@@ -265,6 +311,7 @@ impl Counts {
             .iter()
             .filter(|(key, phrase)| {
                 key.split_once(' ').is_some_and(|(a, b)| a == word || b == word)
+                    && (phrase.n_passages > 1 || whole.n_passages == 1)
                     && f64::from(phrase.n_passages) >= WHOLE_SHARE * f64::from(whole.n_passages)
                     && (phrase.has_other_sources || !whole.has_other_sources)
                     && self.holds_together(key, phrase)
@@ -349,8 +396,8 @@ mod tests {
     fn weights_are_those_of_the_formula() {
         let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
         let passage = |text: &'static str, weight: f64| Passage { text, language: english, source: 0, weight };
-        // By weight, apple is in 1.5 of 2 here and in 1 of 2 there, pear in 1.5 of 2 here and nowhere there; a term
-        // twice in a passage counts once, and plum counts only where two passages have it.
+        // By weight, apple is in 1.5 of 2 here and in 1 of 2 there, pear in 1.5 of 2 here and nowhere there, plum in 0.5
+        // of 2 here and in 1.5 of 2 there; a term twice in a passage counts once.
         let counted = Keywords::of(&[
             vec![passage("apple pear, pear", 1.0), passage("apple, pear", 0.5), passage("plum", 0.5)],
             vec![passage("plum, apple", 0.5), passage("apple", 0.5), passage("plum", 1.0)],
@@ -358,7 +405,7 @@ mod tests {
         let weight = |share: f64, elsewhere: f64| share * (share / (0.3 * share + 0.7 * elsewhere)).ln();
         assert!((counted.weight(0, "pear") - weight(0.75, 0.0)).abs() < 1e-12);
         assert!((counted.weight(0, "appl") - weight(0.75, 0.5)).abs() < 1e-12);
-        assert!((counted.weight(1, "plum") - weight(0.75, 0.0)).abs() < 1e-12);
+        assert!((counted.weight(1, "plum") - weight(0.75, 0.25)).abs() < 1e-12);
         assert!(counted.weight(1, "appl") < 0.0 && counted.weight(0, "pear") > counted.weight(0, "appl"));
     }
 
@@ -394,7 +441,8 @@ mod tests {
     #[test]
     fn what_most_passages_have_is_told_though_others_have_it_too() {
         let (apple, grape) = ("market; apple; pear; plum; cherry", "market; grape; lemon; melon; quince");
-        let here: &[&str] = &[apple, apple, grape, grape, "market", "wheat"];
+        // So many that not each is told by itself.
+        let here = &[apple, apple, grape, grape, "market", "wheat"].repeat(3);
         let elsewhere: &[&str] = &["market", "market", "market", "market", "rye", "oats"];
         let found = &keywords(&[here, elsewhere], true)[0];
         assert_eq!((found.len(), found[6].as_str()), (8, "market"), "five in six here, four in six there");
@@ -434,6 +482,18 @@ mod tests {
         let elsewhere: &[&str] = &["we lend", "it is lent", "a sale"];
         assert_eq!(keywords(&[denials, elsewhere], true)[0][0], "not");
         assert_eq!(keywords(&[links, denials], true)[0], ["links", "not responsible"], "not is no mark of its own");
+    }
+
+    #[test]
+    fn of_few_passages_each_is_told_by_something() {
+        let texts = ["Hasina leaves", "where Hasina is", "the old quarrels of Iran", "leaves in rain", "so it is"];
+        assert_eq!(
+            keywords(&[&texts, &[]], true)[0],
+            ["Hasina", "leaves", "Iran"],
+            "rain has leaves, the last no term"
+        );
+        let many: Vec<&'static str> = texts.into_iter().chain([""; 12]).collect();
+        assert_eq!(keywords(&[&many, &[]], true)[0], ["Hasina", "leaves"], "of 17 passages those of one are not kept");
     }
 
     #[test]

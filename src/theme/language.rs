@@ -30,9 +30,14 @@ impl Language {
         self.stop_words.contains(word) || word.contains(['ș', 'ț']) && self.stop_words.contains(&*cedillas(word))
     }
 
+    /// Whether a word in lower case is the language's "not".
+    pub fn is_negation(&self, word: &str) -> bool {
+        self.negation == Some(word)
+    }
+
     /// What all forms of a word have in common; `word` is in lower case.
     pub fn stem(&self, word: &str) -> String {
-        let stemmer = self.stemmer.as_ref().filter(|_| self.negation != Some(word));
+        let stemmer = self.stemmer.as_ref().filter(|_| !self.is_negation(word));
         stemmer.map_or_else(|| word.to_owned(), |stemmer| stemmer.stem(word).into_owned())
     }
 

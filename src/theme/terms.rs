@@ -53,7 +53,9 @@ fn key(word: &str, language: &Language, is_shouted: bool) -> Option<String> {
         return None;
     }
     let lower = word.to_lowercase().replace('’', "'");
-    if language.is_stop_word(&lower) || language.is_stop_word(&lower.replace('\'', "")) {
+    // "Do Not Track" is a name, "not responsible" what is said.
+    let is_of_name = language.is_negation(&lower) && word != lower;
+    if is_of_name || language.is_stop_word(&lower) || language.is_stop_word(&lower.replace('\'', "")) {
         // "US" and "WHO" are names where the words around them are in small letters.
         return (is_in_capitals(word) && !is_shouted).then_some(lower);
     }
