@@ -11,7 +11,9 @@ use crate::cluster::Clustering;
 use crate::cluster::hierarchy::{cosines, parents};
 use exemplars::exemplars;
 use keywords::Keywords;
+use language::Language;
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -37,6 +39,9 @@ pub struct Theme {
     /// Words and two-word phrases that mark it out, at most 8, the strongest first; up to two of the last are there because
     /// many of its passages have them.
     pub keywords: Vec<Keyword>,
+    /// The share of its passages of different text that have any of the keywords, 0 to 1: what the others are about, the
+    /// keywords do not say.
+    pub keyword_coverage: f32,
     /// Its passages.
     pub size: usize,
     /// Its passages of different text.
@@ -67,6 +72,9 @@ pub struct BroaderTheme {
     /// Words and two-word phrases that mark it out, at most 8, the strongest first; up to two of the last are there because
     /// many of its passages have them.
     pub keywords: Vec<Keyword>,
+    /// The share of its passages of different text that have any of the keywords, 0 to 1: what the others are about, the
+    /// keywords do not say.
+    pub keyword_coverage: f32,
     /// The themes in it, by number.
     pub themes: Vec<u32>,
     /// The passages in them.
@@ -115,12 +123,25 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
     let all = members(&mut (0..passages.texts.len()));
     let distinct = members(&mut passages.distinct.iter().copied());
 
-    let (counted, languages) = count(passages, &distinct, &clustering.similarity);
-    let keywords: Vec<Vec<Keyword>> = (0..n_clusters).map(|cluster| counted.of_cluster(cluster)).collect();
-    let labels = label::labels(&keywords);
-    let nearest = nearest(clustering.centroids.view());
+    let languages = languages(passages);
+    let texts = texts(passages, &distinct, &clustering.similarity, &languages);
+    let counted = Keywords::of(&texts);
     let parent = parents(clustering.centroids.view(), &clustering.sizes);
-    let broader = parent.as_ref().map_or_else(Vec::new, |parent| broader(parent, &counted, clustering));
+    let children = children(parent.as_deref().unwrap_or_default());
+    let merged = counted.merged(&children);
+    let (keys, keys_of_parents) = (counted.keys(), merged.keys());
+    let told = |cluster: usize| {
+        let of_parent = parent.as_ref().map_or(&[][..], |parent| &keys_of_parents[parent[cluster] as usize]);
+        keywords::n_told(&texts[cluster], [&keys[cluster], of_parent])
+    };
+    let told: Vec<[usize; 2]> = (0..n_clusters).into_par_iter().map(told).collect();
+    let keywords = counted.shown(&keys);
+    let labels = label::labels(&keywords);
+    let broader = broader(children, merged.shown(&keys_of_parents), clustering, |cluster| {
+        (told[cluster][1], distinct[cluster].len())
+    });
+    let nearest = nearest(clustering.centroids.view());
+    let code = |i: usize| languages[passages.text_of[i] as usize].code();
     let themes = keywords
         .into_iter()
         .zip(labels)
@@ -134,49 +155,72 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
                 parent: parent.as_ref().map(|parent| parent[cluster]),
                 label,
                 keywords,
+                keyword_coverage: share(told[cluster][0], distinct[cluster].len()),
                 size: members.len(),
                 n_distinct: distinct[cluster].len(),
                 spread: spread(&sources, members.len(), n_sources),
                 sources,
-                languages: counted_by(members, |i| languages[i]),
+                languages: counted_by(members, |i| code(i)),
                 cohesion: (similarity / members.len().max(1) as f64) as f32,
                 nearest: nearest[cluster],
                 exemplars: exemplars(&distinct[cluster], passages, &clustering.similarity),
             }
         })
         .collect();
-    Themes { themes, broader, languages }
+    Themes { themes, broader, languages: (0..passages.texts.len()).map(code).collect() }
 }
 
-/// Describes the parents, given for each cluster.
-fn broader(parent: &[u32], counted: &Keywords, clustering: &Clustering) -> Vec<BroaderTheme> {
+/// The clusters of each parent, of which each cluster has one.
+fn children(parent: &[u32]) -> Vec<Vec<u32>> {
     let n_parents = parent.iter().max().map_or(0, |&most| most as usize + 1);
     let mut children: Vec<Vec<u32>> = vec![vec![]; n_parents];
     parent.iter().enumerate().for_each(|(cluster, &parent)| children[parent as usize].push(cluster as u32));
-    let counted = counted.merged(&children);
-    let keywords: Vec<Vec<Keyword>> = (0..n_parents).map(|parent| counted.of_cluster(parent)).collect();
+    children
+}
+
+/// Describes the parents. `told` says of how many of a cluster's texts they have a keyword, and how many it has.
+fn broader(
+    children: Vec<Vec<u32>>,
+    keywords: Vec<Vec<Keyword>>,
+    clustering: &Clustering,
+    told: impl Fn(usize) -> (usize, usize),
+) -> Vec<BroaderTheme> {
     let labels = label::labels(&keywords);
     let described = keywords.into_iter().zip(labels).zip(children).enumerate();
     described
-        .map(|(parent, ((keywords, label), themes))| BroaderTheme {
-            parent: parent as u32,
-            label,
-            keywords,
-            size: themes.iter().map(|&cluster| clustering.sizes[cluster as usize]).sum(),
-            themes,
+        .map(|(parent, ((keywords, label), themes))| {
+            let (n_told, n) =
+                themes.iter().map(|&cluster| told(cluster as usize)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+            BroaderTheme {
+                parent: parent as u32,
+                label,
+                keywords,
+                keyword_coverage: share(n_told, n),
+                size: themes.iter().map(|&cluster| clustering.sizes[cluster as usize]).sum(),
+                themes,
+            }
         })
         .collect()
 }
 
-/// Counts the terms of each cluster's passages of different text; and the language of every passage.
-fn count(
-    passages: &ThemePassages,
-    distinct: &[Vec<usize>],
-    similarity: &[f32],
-) -> (Keywords, Vec<Option<&'static str>>) {
+fn share(part: usize, of: usize) -> f32 {
+    (part as f64 / of.max(1) as f64) as f32
+}
+
+/// The language of each different text.
+fn languages(passages: &ThemePassages) -> Vec<&'static Language> {
     let texts: Vec<&str> = passages.distinct.iter().map(|&i| passages.texts[i]).collect();
     let document_of: Vec<u32> = passages.distinct.iter().map(|&i| passages.document_of[i]).collect();
-    let languages = language::of_texts(&texts, &document_of);
+    language::of_texts(&texts, &document_of)
+}
+
+/// Each cluster's passages of different text, the most central first.
+fn texts<'a>(
+    passages: &ThemePassages<'a>,
+    distinct: &[Vec<usize>],
+    similarity: &[f32],
+    languages: &[&'static Language],
+) -> Vec<Vec<keywords::Passage<'a>>> {
     // The most central passage of a cluster counts in full, the others evenly less down to hardly.
     let of_cluster = |members: &Vec<usize>| -> Vec<keywords::Passage> {
         let mut central = members.clone();
@@ -189,9 +233,7 @@ fn count(
         };
         central.iter().enumerate().map(passage).collect()
     };
-    let of_clusters: Vec<Vec<keywords::Passage>> = distinct.iter().map(of_cluster).collect();
-    let codes = passages.text_of.iter().map(|&text| languages[text as usize].code()).collect();
-    (Keywords::of(&of_clusters), codes)
+    distinct.iter().map(of_cluster).collect()
 }
 
 /// For each of the `(k, dim)` centroids the most similar other by cosine, the first of equals; none if

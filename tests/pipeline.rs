@@ -6,7 +6,7 @@ use common::{embed, run, seeds};
 use refrain::cluster::hierarchy::MIN_CLUSTERS;
 use refrain::duplicate::Kind;
 use refrain::embedding::{Precision, Provider, ProviderChoice};
-use refrain::theme::{Theme, Themes};
+use refrain::theme::{Keyword, Theme, Themes};
 use refrain::{Options, Report, analyse};
 use std::collections::HashMap;
 
@@ -85,6 +85,8 @@ fn seeds_show_what_recurs_in_them() {
     assert!(themes.iter().all(|t| (0.0..=1.0).contains(&t.spread) && t.nearest.is_some()));
     let n_told = |t: &Theme| t.languages.iter().map(|&(_, n)| n).sum::<usize>();
     assert!(themes.iter().all(|t| n_told(t) == t.size && t.languages[0].0 == Some("en")));
+    let most = |keywords: &[Keyword]| keywords.iter().map(|keyword| keyword.share).fold(0.0, f32::max);
+    assert!(themes.iter().all(|t| (most(&t.keywords)..=1.0).contains(&t.keyword_coverage)));
     assert_eq!(broader.is_empty(), themes.len() < MIN_CLUSTERS);
     for parent in broader {
         assert!(parent.themes.iter().all(|&t| themes[t as usize].parent == Some(parent.parent)));

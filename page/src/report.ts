@@ -29,6 +29,7 @@ export interface Theme {
   label: string;
   keywords: string[];
   keyword_shares: number[];
+  keyword_coverage: number;
   size: number;
   n_distinct: number;
   n_sources: number;
@@ -46,6 +47,7 @@ export interface BroaderTheme {
   label: string;
   keywords: string[];
   keyword_shares: number[];
+  keyword_coverage: number;
   size: number;
   themes: number[];
 }

@@ -188,6 +188,7 @@ export function generated({
       label: words.slice(0, 3).join(" · "),
       keywords: words,
       keyword_shares: words.map((_, i) => round(0.9 / (i + 1))),
+      keyword_coverage: 0.95,
       size: theme.members.length,
       n_distinct: Math.max(1, theme.members.length - (cluster_id % 5)),
       n_sources: inSources.length,
@@ -252,6 +253,7 @@ export function generated({
           label: own.slice(0, 2).map((theme) => theme.keywords[0]).join(" · "),
           keywords: own.map((theme) => theme.keywords[0]),
           keyword_shares: own.map(() => 0.1),
+          keyword_coverage: 0.5,
           size: own.reduce((sum, { size }) => sum + size, 0),
           themes: own.map((theme) => theme.cluster_id),
         };
@@ -317,6 +319,7 @@ export function hostile() {
     label,
     keywords: [label, "<b>keyword</b>", LONG_WORD.slice(0, 4000), "\u202Eoverride"],
     keyword_shares: [1, 0.001, 0, 0.5],
+    keyword_coverage: 1,
     size: members.length,
     n_distinct: members.length,
     n_sources: members.length / 2,

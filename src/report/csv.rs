@@ -9,13 +9,14 @@ use crate::theme::{Theme, Themes};
 use std::borrow::Cow;
 use std::fs::File;
 
-const THEME_COLUMNS: [&str; 17] = [
+const THEME_COLUMNS: [&str; 18] = [
     "cluster_id",
     "label",
     "parent",
     "parent_label",
     "keywords",
     "keyword_shares",
+    "keyword_coverage",
     "size",
     "n_distinct",
     "n_sources",
@@ -51,7 +52,7 @@ const PAIR_COLUMNS: [&str; 19] = [
 ];
 
 pub(super) fn write_themes<'a>(report: &'a Report, themes: &'a Themes, file: File) -> Result<(), String> {
-    let row = |theme: &'a Theme| -> [Cow<'a, str>; 17] {
+    let row = |theme: &'a Theme| -> [Cow<'a, str>; 18] {
         let exemplar = |i: usize| theme.exemplars.get(i).map_or("", |&passage| report.text(passage));
         [
             theme.cluster_id.to_string().into(),
@@ -60,6 +61,7 @@ pub(super) fn write_themes<'a>(report: &'a Report, themes: &'a Themes, file: Fil
             theme.parent.map_or("".into(), |parent| safe(&themes.broader[parent as usize].label)),
             safe(&joined(theme.keywords.iter().map(|keyword| keyword.term.clone()))).into_owned().into(),
             joined(theme.keywords.iter().map(|keyword| rounded(keyword.share).to_string())).into(),
+            rounded(theme.keyword_coverage).to_string().into(),
             theme.size.to_string().into(),
             theme.n_distinct.to_string().into(),
             theme.sources.len().to_string().into(),

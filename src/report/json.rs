@@ -185,6 +185,7 @@ pub(super) struct ThemeShown<'a, P> {
     label: &'a str,
     keywords: Vec<&'a str>,
     keyword_shares: Vec<f64>,
+    keyword_coverage: f64,
     size: usize,
     n_distinct: usize,
     n_sources: usize,
@@ -203,6 +204,7 @@ pub(super) struct BroaderThemeShown<'a> {
     label: &'a str,
     keywords: Vec<&'a str>,
     keyword_shares: Vec<f64>,
+    keyword_coverage: f64,
     size: usize,
     themes: &'a [u32],
 }
@@ -361,6 +363,7 @@ pub(super) fn themes<P>(report: &Report, place: impl Fn(u32) -> Option<P>) -> Op
         label: &theme.label,
         keywords: theme.keywords.iter().map(|keyword| keyword.term.as_str()).collect(),
         keyword_shares: theme.keywords.iter().map(|keyword| rounded(keyword.share)).collect(),
+        keyword_coverage: rounded(theme.keyword_coverage),
         size: theme.size,
         n_distinct: theme.n_distinct,
         n_sources: theme.sources.len(),
@@ -384,6 +387,7 @@ pub(super) fn broader_themes(report: &Report) -> Vec<BroaderThemeShown<'_>> {
         label: &broader.label,
         keywords: broader.keywords.iter().map(|keyword| keyword.term.as_str()).collect(),
         keyword_shares: broader.keywords.iter().map(|keyword| rounded(keyword.share)).collect(),
+        keyword_coverage: rounded(broader.keyword_coverage),
         size: broader.size,
         themes: &broader.themes,
     });

@@ -96,6 +96,7 @@ pub fn themes(themes: &Themes) -> Result<RecordBatch, ArrowError> {
         ("parent", Arc::new(themes.iter().map(|theme| theme.parent).collect::<UInt32Array>())),
         ("keywords", Arc::new(keywords.finish())),
         ("keyword_shares", Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(shares))),
+        ("keyword_coverage", figure(|theme| theme.keyword_coverage)),
         ("size", number(|theme| theme.size)),
         ("n_distinct", number(|theme| theme.n_distinct)),
         ("n_sources", number(|theme| theme.sources.len())),

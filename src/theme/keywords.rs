@@ -120,7 +120,7 @@ impl Keywords {
     /// A cluster's keywords, each with a word that no other has: the strongest; of a small cluster, what tells the passages
     /// that have none of these; more of the strongest, and what most of its passages have, which says what it is about even
     /// if others say it too.
-    pub fn of_cluster(&self, cluster: usize) -> Vec<Keyword> {
+    fn of_cluster(&self, cluster: usize) -> Vec<&str> {
         let counts = &self.clusters[cluster];
         // What one passage has marks out none, unless its passages share no term.
         let least = if counts.has_shared_terms() { 2 } else { 1 };
@@ -156,11 +156,22 @@ impl Keywords {
         choose(&mut chosen, &mut common.into_iter(), MAX_KEYWORDS, many);
         choose(&mut chosen, &mut marking(), MAX_KEYWORDS, 0);
         choose(&mut chosen, &mut ranked.iter().map(|&(_, key)| key), MIN_KEYWORDS, 0);
-        let keyword = |key: &str| Keyword {
+        chosen
+    }
+
+    /// The keys of each cluster's keywords.
+    pub fn keys(&self) -> Vec<Vec<&str>> {
+        (0..self.clusters.len()).into_par_iter().map(|cluster| self.of_cluster(cluster)).collect()
+    }
+
+    /// Each cluster's keywords, by their keys.
+    pub fn shown(&self, keys: &[Vec<&str>]) -> Vec<Vec<Keyword>> {
+        let keyword = |counts: &Counts, key: &str| Keyword {
             term: counts.terms[key].form().to_owned(),
-            share: (f64::from(uses(key)) / f64::from(counts.n_passages)) as f32,
+            share: (f64::from(counts.terms[key].n_passages) / f64::from(counts.n_passages)) as f32,
         };
-        chosen.into_iter().map(keyword).collect()
+        let of_cluster = |(counts, keys): (_, &Vec<&str>)| keys.iter().map(|key| keyword(counts, key)).collect();
+        self.clusters.iter().zip(keys).map(of_cluster).collect()
     }
 
     /// A term's part in the skew divergence of a cluster's passages from all others; below 0 if it is more
@@ -173,6 +184,19 @@ impl Keywords {
         let elsewhere = (self.total[key] - here).max(0.0) / (self.weight - counts.weight).max(1.0);
         share * (share / (SKEW * share + (1.0 - SKEW) * elsewhere)).ln()
     }
+}
+
+/// How many of the passages have any of the one keys, and of the other.
+pub(super) fn n_told(passages: &[Passage], keys: [&[&str]; 2]) -> [usize; 2] {
+    let mut n = [0; 2];
+    for passage in passages {
+        let mut has = [false; 2];
+        each_term(passage.text, passage.language, |key, _| {
+            has.iter_mut().zip(keys).for_each(|(has, keys)| *has |= keys.contains(&key));
+        });
+        n.iter_mut().zip(has).for_each(|(n, has)| *n += usize::from(has));
+    }
+    n
 }
 
 impl Counts {
@@ -385,7 +409,12 @@ mod tests {
         let clusters: Vec<Vec<Passage>> =
             clusters.iter().map(|texts| texts.iter().map(&mut passage).collect()).collect();
         let counted = Keywords::of(&clusters);
-        (0..clusters.len()).map(|c| terms(&counted.of_cluster(c))).collect()
+        counted.shown(&counted.keys()).iter().map(|keywords| terms(keywords)).collect()
+    }
+
+    /// The keywords of the first cluster.
+    fn shown(counted: &Keywords) -> Vec<Keyword> {
+        counted.shown(&counted.keys()).swap_remove(0)
     }
 
     fn terms(keywords: &[Keyword]) -> Vec<String> {
@@ -416,8 +445,17 @@ mod tests {
             [("Cookies, cookies", 1.0), ("a cookie of South Korea", 0.1), ("South Korea's cookie", 0.1), ("", 0.1)];
         let passage = |(text, weight)| Passage { text, language: english, source: 0, weight };
         let counted = Keywords::of(&[texts.into_iter().map(passage).collect()]);
-        let shares: Vec<_> = counted.of_cluster(0).into_iter().map(|keyword| (keyword.term, keyword.share)).collect();
+        let shares: Vec<_> = shown(&counted).into_iter().map(|keyword| (keyword.term, keyword.share)).collect();
         assert_eq!(shares, [("cookie".to_owned(), 0.75), ("South Korea".to_owned(), 0.5)], "however central they are");
+    }
+
+    #[test]
+    fn a_passage_is_told_by_any_form_of_a_keyword() {
+        let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+        let passage = |text| Passage { text, language: english, source: 0, weight: 1.0 };
+        let passages = ["cookie", "Cookies of South Korea", "Korea", "the south", ""].map(passage);
+        assert_eq!(n_told(&passages, [&["cooki", "south korea"], &["south korea"]]), [2, 1]);
+        assert_eq!(n_told(&passages, [&[], &["korea"]]), [0, 2]);
     }
 
     #[test]
@@ -433,7 +471,7 @@ mod tests {
         assert_eq!((apple.n_passages, plum.n_passages, merged.clusters[0].n_passages), (4, 2, 5));
         assert!(apple.has_other_sources && !plum.has_other_sources && (apple.weight - 4.0).abs() < 1e-12);
         assert!((apple.frequency - 5.0 / 6.0).abs() < 1e-12 && (plum.frequency - 1.0 / 3.0).abs() < 1e-12);
-        let found = merged.of_cluster(0);
+        let found = shown(&merged);
         assert_eq!(terms(&found), ["apple", "apple pear", "plum"]);
         assert!((found[0].share - 0.8).abs() < 1e-6, "of the passages");
     }
@@ -529,7 +567,7 @@ mod tests {
             let texts = shared.iter().chain(&["goods within a month", "no fees for returns", "Acme pays"]).enumerate();
             let passages =
                 texts.map(|(i, text)| Passage { text, language: english, source: source(i), weight: 1.0 }).collect();
-            terms(&Keywords::of(&[passages]).of_cluster(0))
+            terms(&shown(&Keywords::of(&[passages])))
         };
         assert!(!of_one(|i| i as u32 % 6).contains(&"Acme".to_owned()));
         assert!(of_one(|_| 0).contains(&"Acme".to_owned()));
@@ -542,7 +580,7 @@ mod tests {
             let english =
                 language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
             let passage = |(text, source)| Passage { text, language: english, source, weight: 1.0 };
-            terms(&Keywords::of(&[texts.into_iter().zip(sources).map(passage).collect()]).of_cluster(0))
+            terms(&shown(&Keywords::of(&[texts.into_iter().zip(sources).map(passage).collect()])))
         };
         assert_eq!(of_sources([0, 0, 1, 1])[0], "Acme");
         assert_eq!(of_sources([0, 1, 0, 1])[0], "giant Acme");

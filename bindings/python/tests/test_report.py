@@ -31,6 +31,8 @@ def test_tables_are_those_of_the_folder(report: refrain.Report, tmp_path: Path) 
         assert themes[column].to_list() == [theme[column] for theme in shown["themes"]], column
     shares = [[round(share, 4) for share in theme] for theme in themes["keyword_shares"]]
     assert shares == [theme["keyword_shares"] for theme in shown["themes"]]
+    coverages = [round(coverage, 4) for coverage in themes["keyword_coverage"]]
+    assert coverages == [theme["keyword_coverage"] for theme in shown["themes"]]
     assert themes.height == len(report.themes) and themes.columns == report.themes.column_names
     assert report.warnings == [warning["message"] for warning in shown["warnings"]]
     assert "Themes: " in str(report) and "Duplicates: " in str(report)
