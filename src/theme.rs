@@ -160,7 +160,7 @@ pub fn describe(passages: &ThemePassages, clustering: &Clustering) -> Themes {
                 n_distinct: distinct[cluster].len(),
                 spread: spread(&sources, members.len(), n_sources),
                 sources,
-                languages: counted_by(members, |i| code(i)),
+                languages: counted_by(members, code),
                 cohesion: (similarity / members.len().max(1) as f64) as f32,
                 nearest: nearest[cluster],
                 exemplars: exemplars(&distinct[cluster], passages, &clustering.similarity),
