@@ -8,6 +8,7 @@ With --no-text no passage is quoted: for documents that may be measured with but
 import json
 import sys
 from collections import Counter
+from pathlib import PurePath
 
 
 def cell(text: str, most: int = 0) -> str:
@@ -36,6 +37,13 @@ def languages(themes: list[dict]) -> str:
     return ", ".join(f"{code} {percent(share)}" for code, share in shown)
 
 
+def sources(theme: dict) -> str:
+    """How many sources, and the one with most of the passages if it has a third or more."""
+    main = theme["sources"][0]
+    share = main["passages"] / theme["size"]
+    return str(theme["n_sources"]) + (f", {PurePath(main['source']).name} {percent(share)}" if share >= 1 / 3 else "")
+
+
 def table(columns: list[str], rows: list[tuple]) -> None:
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for row in rows:
@@ -61,7 +69,7 @@ def main(path: str, with_text: bool) -> None:
     def of_theme(theme: dict) -> tuple:
         nearest = theme["nearest"] or {"cluster_id": "", "cosine": 0}
         exemplar = theme["exemplars"][0]["text"] if theme["exemplars"] else ""
-        sizes = theme["size"], theme["n_sources"], languages([theme]), f"{theme['spread']:.2f}", f"{theme['cohesion']:.2f}"
+        sizes = theme["size"], sources(theme), languages([theme]), f"{theme['spread']:.2f}", f"{theme['cohesion']:.2f}"
         near = f"{nearest['cluster_id']} ({nearest['cosine']:.2f})"
         return theme["cluster_id"], theme.get("parent", ""), *told(theme), *sizes, near, *(cell(exemplar, 100),) * with_text
 

@@ -12,6 +12,8 @@ import { PassageText, Quote } from "./text.tsx";
 import type { View } from "./view.ts";
 
 const PAGE = 30;
+/** A source with this share of a theme's passages is named. */
+const MAIN_SOURCE = 1 / 3;
 /** Segments of a theme's bar; what is left is one more. */
 const MAX_SEGMENTS = 12;
 
@@ -165,6 +167,8 @@ function ThemeRow({ theme, largest }: { theme: Theme; largest: number }) {
   const isChosen = view.theme === id;
   const left = selection.byTheme.get(id) ?? 0;
   const inPage = report.inTheme.get(id) ?? 0;
+  const [main] = theme.sources;
+  const isNamed = main !== undefined && main.passages >= MAIN_SOURCE * theme.size;
   return (
     <li class="theme" data-theme={id} data-chosen={isChosen || undefined}>
       <div class="theme-head">
@@ -184,8 +188,12 @@ function ThemeRow({ theme, largest }: { theme: Theme; largest: number }) {
       <SourceBar theme={theme} largest={largest} />
       <p class="facts">
         {passages(theme.size)}
-        {theme.n_distinct < theme.size && `, ${number(theme.n_distinct)} different`} · {sources(theme.n_sources)} · cohesion{" "}
-        {decimal(theme.cohesion)}
+        {theme.n_distinct < theme.size && `, ${number(theme.n_distinct)} different`} · cohesion {decimal(theme.cohesion)} · {sources(theme.n_sources)}
+        {isNamed && (
+          <>
+            , <SourceLink source={report.sourceByName.get(main.source)!} /> {share(main.passages, theme.size)}
+          </>
+        )}
       </p>
       {theme.exemplars.length > 0 && !isOpen && (
         <p class="exemplar">
