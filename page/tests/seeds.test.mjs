@@ -36,6 +36,18 @@ describe("the page of seeds/", () => {
     await close();
   });
 
+  test("a theme names the source that most of it is from, and leads there", async () => {
+    const { page, close } = await opened();
+    const all = await settled(page);
+    const facts = page.locator('.theme[data-theme="0"] .facts');
+    const [, share] = /^\d+ passages.* · cohesion 0\.\d\d · \d sources, \d{3}_\w+\.txt (\d+) %$/.exec(await facts.innerText());
+    assert.ok(Number(share) > 33);
+    await facts.locator(".link").click();
+    assert.ok((await settled(page)) < all);
+    assert.match(new URL(page.url()).hash, /^#source=\d$/);
+    await close();
+  });
+
   test("a theme that is chosen filters the map, the groups and the sources", async () => {
     const { page, noted, close } = await opened();
     const all = await settled(page);
