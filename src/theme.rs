@@ -37,7 +37,7 @@ pub struct Theme {
     /// Its strongest keywords; different from every other theme's.
     pub label: String,
     /// Words and two-word phrases that mark it out, at most 8, the strongest first; up to two of the last are there because
-    /// many of its passages have them.
+    /// many of its passages have them. Of at most 16 different texts, those after the third first tell what has none yet.
     pub keywords: Vec<Keyword>,
     /// The share of its passages of different text that have any of the keywords, 0 to 1: what the others are about, the
     /// keywords do not say.

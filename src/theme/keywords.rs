@@ -117,10 +117,10 @@ impl Keywords {
         Self::of_counts(groups.par_iter().map(merge).collect())
     }
 
-    /// A cluster's keywords, each with a word that no other has: the strongest; of a small cluster, what tells the passages
-    /// that have none of these; more of the strongest, and what most of its passages have, which says what it is about even
-    /// if others say it too.
-    fn of_cluster(&self, cluster: usize) -> Vec<&str> {
+    /// The keys of a cluster's keywords, each with a word that none before it has: the strongest; of a small cluster, what
+    /// tells the passages that have none of these; more of the strongest, and what most of its passages have, which says
+    /// what it is about even if others say it too.
+    fn keys_of(&self, cluster: usize) -> Vec<&str> {
         let counts = &self.clusters[cluster];
         // What one passage has marks out none, unless its passages share no term.
         let least = if counts.has_shared_terms() { 2 } else { 1 };
@@ -161,7 +161,7 @@ impl Keywords {
 
     /// The keys of each cluster's keywords.
     pub fn keys(&self) -> Vec<Vec<&str>> {
-        (0..self.clusters.len()).into_par_iter().map(|cluster| self.of_cluster(cluster)).collect()
+        (0..self.clusters.len()).into_par_iter().map(|cluster| self.keys_of(cluster)).collect()
     }
 
     /// Each cluster's keywords, by their keys.
