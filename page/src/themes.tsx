@@ -225,7 +225,7 @@ function ThemeDetails({ theme }: { theme: Theme }) {
             <bdi>{short(keyword, 60)}</bdi> <span class="n">{share(theme.keyword_shares[i], 1)}</span>
           </>
         ))}{" "}
-        of its different texts, any of them <span class="n">{share(theme.keyword_coverage, 1)}</span>
+        (of its different texts; any of them <span class="n">{share(theme.keyword_coverage, 1)}</span>)
       </p>
       {nearest && (
         <p>

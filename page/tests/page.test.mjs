@@ -128,7 +128,7 @@ describe("the page", () => {
     await theme.locator("summary").click();
     const keywords = await theme.locator(".details p").first().innerText();
     assert.ok(keywords.startsWith(`Keywords ${label[0]} 90 %, ${label[1]} 45 %, ${label[2]} 30 %`), keywords);
-    assert.ok(keywords.endsWith(" of its different texts, any of them 95 %"), keywords);
+    assert.ok(keywords.endsWith(" (of its different texts; any of them 95 %)"), keywords);
     const languages = await theme.locator(".details p", { hasText: "Languages" }).innerText();
     assert.match(languages, /^Languages English (> )?\d+ %, Portuguese (< )?\d+ %$/);
     await close();
