@@ -40,7 +40,7 @@ def languages(themes: list[dict]) -> str:
 def sources(theme: dict) -> str:
     """How many sources, and the one with most of the passages if it has a third or more."""
     main = theme["sources"][0]
-    share = main["passages"] / theme["size"]
+    share = main["passages"] / sum(source["passages"] for source in theme["sources"])
     return str(theme["n_sources"]) + (f", {PurePath(main['source']).name} {percent(share)}" if share >= 1 / 3 else "")
 
 

@@ -55,7 +55,8 @@ pub struct OfTheme {
 }
 
 /// Describes the themes, places the passages on a map, and finds the excerpts and the boilerplate. Of a part of a
-/// corpus, the labels, keywords, sources, languages and exemplars of themes are those of that part, and no group is called boilerplate.
+/// corpus, the labels, keywords, sources, languages and exemplars of themes are those of that part, and no group is called
+/// boilerplate.
 ///
 /// # Errors
 /// [`Error::Finished`] if a table is not of these columns, or speaks of passages that are not there.

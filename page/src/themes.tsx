@@ -160,6 +160,9 @@ function Label({ of: { label, keywords, keyword_shares: shares } }: { of: Theme 
   );
 }
 
+/** Not the theme's size: of a part of a corpus, the size is that of the whole. */
+const total = (parts: { passages: number }[]): number => parts.reduce((sum, { passages: n }) => sum + n, 0);
+
 function ThemeRow({ theme, largest }: { theme: Theme; largest: number }) {
   const { report, view, selection, change } = useShared();
   const [isOpen, setOpen] = useState(false);
@@ -168,7 +171,8 @@ function ThemeRow({ theme, largest }: { theme: Theme; largest: number }) {
   const left = selection.byTheme.get(id) ?? 0;
   const inPage = report.inTheme.get(id) ?? 0;
   const [main] = theme.sources;
-  const isNamed = main !== undefined && main.passages >= MAIN_SOURCE * theme.size;
+  const inSources = total(theme.sources);
+  const isNamed = main !== undefined && main.passages >= MAIN_SOURCE * inSources;
   return (
     <li class="theme" data-theme={id} data-chosen={isChosen || undefined}>
       <div class="theme-head">
@@ -191,7 +195,7 @@ function ThemeRow({ theme, largest }: { theme: Theme; largest: number }) {
         {theme.n_distinct < theme.size && `, ${number(theme.n_distinct)} different`} · cohesion {decimal(theme.cohesion)} · {sources(theme.n_sources)}
         {isNamed && (
           <>
-            , <SourceLink source={report.sourceByName.get(main.source)!} /> {share(main.passages, theme.size)}
+            , <SourceLink source={report.sourceByName.get(main.source)!} /> {share(main.passages, inSources)}
           </>
         )}
       </p>
@@ -240,7 +244,7 @@ function ThemeDetails({ theme }: { theme: Theme }) {
         {theme.languages.map(({ language: code, passages: n }, i) => (
           <>
             {i > 0 && ", "}
-            {language(code)} <span class="n">{share(n, theme.size)}</span>
+            {language(code)} <span class="n">{share(n, total(theme.languages))}</span>
           </>
         ))}
       </p>
@@ -251,7 +255,7 @@ function ThemeDetails({ theme }: { theme: Theme }) {
             <li key={source}>
               <SourceLink source={report.sourceByName.get(source)!} />{" "}
               <span class="n">
-                {number(n)} · {share(n, theme.size)}
+                {number(n)} · {share(n, total(theme.sources))}
               </span>
             </li>
           ))}

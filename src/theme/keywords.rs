@@ -398,9 +398,13 @@ mod tests {
     use super::super::language;
     use super::*;
 
+    fn english() -> &'static Language {
+        language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0]
+    }
+
     /// The keywords of clusters of texts; each text of its own source, or all of one.
     fn keywords(clusters: &[&[&'static str]], is_one_source: bool) -> Vec<Vec<String>> {
-        let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+        let english = english();
         let mut source = 0;
         let mut passage = |text: &&'static str| {
             source += u32::from(!is_one_source);
@@ -423,7 +427,7 @@ mod tests {
 
     #[test]
     fn weights_are_those_of_the_formula() {
-        let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+        let english = english();
         let passage = |text: &'static str, weight: f64| Passage { text, language: english, source: 0, weight };
         // By weight, apple is in 1.5 of 2 here and in 1 of 2 there, pear in 1.5 of 2 here and nowhere there, plum in 0.5
         // of 2 here and in 1.5 of 2 there; a term twice in a passage counts once.
@@ -440,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_share_is_that_of_the_passages_with_any_form_of_the_term() {
-        let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+        let english = english();
         let texts =
             [("Cookies, cookies", 1.0), ("a cookie of South Korea", 0.1), ("South Korea's cookie", 0.1), ("", 0.1)];
         let passage = |(text, weight)| Passage { text, language: english, source: 0, weight };
@@ -451,7 +455,7 @@ mod tests {
 
     #[test]
     fn a_passage_is_told_by_any_form_of_a_keyword() {
-        let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+        let english = english();
         let passage = |text| Passage { text, language: english, source: 0, weight: 1.0 };
         let passages = ["cookie", "Cookies of South Korea", "Korea", "the south", ""].map(passage);
         assert_eq!(n_told(&passages, [&["cooki", "south korea"], &["south korea"]]), [2, 1]);
@@ -460,7 +464,7 @@ mod tests {
 
     #[test]
     fn merged_clusters_are_counted_together_and_weigh_alike() {
-        let english = language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+        let english = english();
         let passages = |texts: &[&'static str], source: u32| -> Vec<Passage<'static>> {
             texts.iter().map(|text| Passage { text, language: english, source, weight: 1.0 }).collect()
         };
@@ -562,8 +566,7 @@ mod tests {
     fn the_name_of_one_source_is_no_keyword_of_a_theme_of_many() {
         let shared = ["Acme returns policy", "returns of goods", "returns within days", "returns are free"];
         let of_one = |source: fn(usize) -> u32| {
-            let english =
-                language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+            let english = english();
             let texts = shared.iter().chain(&["goods within a month", "no fees for returns", "Acme pays"]).enumerate();
             let passages =
                 texts.map(|(i, text)| Passage { text, language: english, source: source(i), weight: 1.0 }).collect();
@@ -577,8 +580,7 @@ mod tests {
     fn a_word_of_several_sources_gives_way_to_no_phrase_of_one() {
         let texts = ["giant Acme opens", "giant Acme hires", "Acme opens", "hires at Acme"];
         let of_sources = |sources: [u32; 4]| {
-            let english =
-                language::of_texts(&["What it is all about when they say so, and what we think of it."], &[0])[0];
+            let english = english();
             let passage = |(text, source)| Passage { text, language: english, source, weight: 1.0 };
             terms(&shown(&Keywords::of(&[texts.into_iter().zip(sources).map(passage).collect()])))
         };
