@@ -5,6 +5,7 @@ use super::{Counts, ModelShown, Report, rounded};
 use crate::cluster::{Clustering, CriterionAt, NClusters, Outliers};
 use crate::duplicate::{DuplicateGroup, Kind, PairSources, WeakestLink};
 use crate::passage::Segment;
+use crate::theme::Keyword;
 use crate::{Result, Warning};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -183,9 +184,8 @@ pub(super) struct ThemeShown<'a, P> {
     #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<u32>,
     label: &'a str,
-    keywords: Vec<&'a str>,
-    keyword_shares: Vec<f64>,
-    keyword_coverage: f64,
+    #[serde(flatten)]
+    keywords: KeywordsShown<'a>,
     size: usize,
     n_distinct: usize,
     n_sources: usize,
@@ -202,11 +202,28 @@ pub(super) struct ThemeShown<'a, P> {
 pub(super) struct BroaderThemeShown<'a> {
     parent: u32,
     label: &'a str,
+    #[serde(flatten)]
+    keywords: KeywordsShown<'a>,
+    size: usize,
+    themes: &'a [u32],
+}
+
+/// The keywords of a theme or a broader one, with the shares of the texts that have each, and any.
+#[derive(Serialize)]
+struct KeywordsShown<'a> {
     keywords: Vec<&'a str>,
     keyword_shares: Vec<f64>,
     keyword_coverage: f64,
-    size: usize,
-    themes: &'a [u32],
+}
+
+impl<'a> KeywordsShown<'a> {
+    fn of(keywords: &'a [Keyword], coverage: f32) -> Self {
+        Self {
+            keywords: keywords.iter().map(|keyword| keyword.term.as_str()).collect(),
+            keyword_shares: keywords.iter().map(|keyword| rounded(keyword.share)).collect(),
+            keyword_coverage: rounded(coverage),
+        }
+    }
 }
 
 /// The theme with the most similar centroid.
@@ -361,9 +378,7 @@ pub(super) fn themes<P>(report: &Report, place: impl Fn(u32) -> Option<P>) -> Op
         cluster_id: theme.cluster_id,
         parent: theme.parent,
         label: &theme.label,
-        keywords: theme.keywords.iter().map(|keyword| keyword.term.as_str()).collect(),
-        keyword_shares: theme.keywords.iter().map(|keyword| rounded(keyword.share)).collect(),
-        keyword_coverage: rounded(theme.keyword_coverage),
+        keywords: KeywordsShown::of(&theme.keywords, theme.keyword_coverage),
         size: theme.size,
         n_distinct: theme.n_distinct,
         n_sources: theme.sources.len(),
@@ -385,9 +400,7 @@ pub(super) fn broader_themes(report: &Report) -> Vec<BroaderThemeShown<'_>> {
     let broader = report.themes.iter().flat_map(|themes| &themes.broader).map(|broader| BroaderThemeShown {
         parent: broader.parent,
         label: &broader.label,
-        keywords: broader.keywords.iter().map(|keyword| keyword.term.as_str()).collect(),
-        keyword_shares: broader.keywords.iter().map(|keyword| rounded(keyword.share)).collect(),
-        keyword_coverage: rounded(broader.keyword_coverage),
+        keywords: KeywordsShown::of(&broader.keywords, broader.keyword_coverage),
         size: broader.size,
         themes: &broader.themes,
     });
